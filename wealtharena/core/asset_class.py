@@ -1,0 +1,14 @@
+"""The six asset classes that WealthArena trades, one agent each."""
+
+from enum import StrEnum
+
+
+class AssetClass(StrEnum):
+    """A group of instruments that share a calendar family, a cost model and one agent."""
+
+    STOCKS = "stocks"
+    CRYPTO = "crypto"
+    ETFS = "etfs"
+    CURRENCIES = "currencies"
+    REITS = "reits"
+    COMMODITIES = "commodities"

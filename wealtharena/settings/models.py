@@ -1,0 +1,297 @@
+"""All settings as frozen models: unknown keys are refused, and what stands here is what runs."""
+
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from wealtharena.core.asset_class import AssetClass
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+BasisPoints = Annotated[float, Field(ge=0.0, le=1_000.0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, no unknown keys, the docstring under a field is its description."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
+
+
+class RunSettings(Section):
+    """Which night is run."""
+
+    as_of: date | None = None
+    """Last session that the run may know of; empty: the vendor's last complete session."""
+    asset_classes: tuple[AssetClass, ...] = Field(default=tuple(AssetClass), min_length=1)
+    """Classes to collect; the meta-agent spreads capital over them."""
+    history_start: date = date(2014, 1, 1)
+    """First day asked from the vendors."""
+
+
+class SimulatorSettings(Section):
+    """The embedded market simulator: demo data, made from a seed, with a documented structure to learn."""
+
+    seed: int = 7
+    """Seed of the simulated world; independent of the training seed."""
+    symbols_per_class: PositiveInt = 6
+    """Instruments in each class."""
+    start: date = date(2017, 1, 2)
+    """First simulated session; later as-of dates extend the same paths."""
+    edge: float = Field(default=1.0, ge=0.0, le=5.0)
+    """Strength of the learnable structure; 0 leaves a martingale on which nothing can be earned."""
+
+
+class FilesSettings(Section):
+    """A folder of CSV or Parquet files."""
+
+    root: Path = Path("market-data")
+    """Folder with ``market/<class>/<SYMBOL>.csv`` and ``macro/<SERIES>.csv`` (or ``.parquet``)."""
+
+
+class VendorsSettings(Section):
+    """Where market data comes from."""
+
+    source: str = "simulator"
+    """Name of the vendor that is asked (see ``VENDORS``)."""
+    min_coverage: Fraction = 0.8
+    """Share of a class's symbols that must have data for the class to be trained."""
+    simulator: SimulatorSettings = SimulatorSettings()
+    """Settings of the simulator."""
+    files: FilesSettings = FilesSettings()
+    """Settings of the files vendor."""
+
+
+class CurationSettings(Section):
+    """Thresholds of the checks between raw and core data."""
+
+    jump_threshold: PositiveFloat = 0.22
+    """Absolute overnight log return from which a bar is examined for a split or marked as a jump."""
+    jump_sigmas: PositiveFloat = 8.0
+    """An examined move must also exceed this many trailing standard deviations to count as a jump."""
+    split_tolerance: PositiveFloat = 0.10
+    """Relative distance from a simple ratio (2:1, 3:1, 1:5 …) up to which a jump is taken for a split."""
+    glitch_reversal: Fraction = 0.6
+    """Share of a jump that the next bar must take back for the bar to be quarantined as a glitch."""
+    stale_sessions: PositiveInt = 10
+    """Sessions of the exchange without a bar after which an instrument counts as delisted."""
+    corporate_actions: Path = Path("corporate_actions.yaml")
+    """Known splits, consolidations and demergers, relative to ``config/``."""
+
+
+class FeatureSettings(Section):
+    """Indicators and macro inputs of the observation."""
+
+    macro: bool = True
+    """Adds macro series, joined from the session after their release."""
+    macro_lag_days: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """Publication lag per series in days, on top of the built-in conservative lags."""
+
+
+class WindowSettings(Section):
+    """How history is cut by date: training, then validation, then the held-out window that ends at ``as_of``."""
+
+    held_out_days: PositiveInt = 252
+    """Sessions of the held-out window; no training, selection or tuning ever reads it."""
+    validation_days: PositiveInt = 252
+    """Sessions before the held-out window, for checkpoint selection and for the meta-agent."""
+    embargo_days: Annotated[int, Field(ge=0)] = 5
+    """Sessions left out between two windows."""
+    min_train_days: PositiveInt = 400
+    """A class with fewer training sessions is not trained."""
+
+
+class CostSettings(Section):
+    """One-way cost of trading in an asset class."""
+
+    commission_bps: BasisPoints
+    """Commission and fees in basis points of traded value."""
+    half_spread_bps: BasisPoints
+    """Half of the bid-ask spread in basis points."""
+    borrow_bps_per_year: BasisPoints = 0.0
+    """Yearly cost of a short position in basis points of its value."""
+
+
+class RiskSettings(Section):
+    """Limits that the execution kernel enforces on every account."""
+
+    max_weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.35
+    """Largest absolute weight of one asset."""
+    max_gross: Annotated[float, Field(gt=0.0, le=3.0)] = 1.0
+    """Largest sum of absolute weights."""
+    concentration: Annotated[float, Field(ge=1.0)] = 2.0
+    """Weight of a full position, as a multiple of an equal share of ``max_gross``."""
+    max_drawdown: Annotated[float, Field(gt=0.0, le=1.0)] = 0.40
+    """A candidate that falls further than this from its peak in the held-out window is not promoted."""
+    delisting_haircut: Fraction = 0.3
+    """Share of the last price lost when an asset is delisted while held."""
+
+
+class Algorithm(StrEnum):
+    """Learning algorithms on RLlib's new API stack."""
+
+    PPO = "PPO"
+    A2C = "A2C"
+    SAC = "SAC"
+    DQN = "DQN"
+
+
+class AgentSettings(Section):
+    """Recipe of one agent; what an agent trades and observes is in ``wealtharena/agents/specs.py``."""
+
+    algorithm: Algorithm
+    """Learning algorithm."""
+    env_steps: PositiveInt = 100_000
+    """Environment steps of one training (accounts x sessions)."""
+    hidden_sizes: tuple[PositiveInt, ...] = Field(default=(64, 64), min_length=1)
+    """Layers of the encoder shared by all assets."""
+    learning_rate: PositiveFloat = 3e-4
+    """Adam (PPO, SAC, DQN) or RMSprop (A2C) step size."""
+    gamma: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.9
+    """Discount per session."""
+    num_accounts: PositiveInt = 64
+    """Accounts that trade side by side in the vectorised environment."""
+    train_batch_size: PositiveInt = 4_096
+    """PPO and A2C: steps per update round. SAC and DQN: transitions per update."""
+    minibatch_size: PositiveInt = 512
+    """PPO only: transitions per gradient step."""
+    num_epochs: PositiveInt = 4
+    """PPO only: passes over a batch."""
+    entropy_coeff: Annotated[float, Field(ge=0.0)] = 0.0
+    """PPO and A2C: weight of the entropy bonus."""
+    replay_capacity: PositiveInt = 50_000
+    """SAC and DQN: transitions in the replay buffer."""
+    updates_per_step: PositiveFloat = 0.03
+    """SAC and DQN: gradient updates per environment step."""
+    long_only: bool = True
+    """Forbids short positions."""
+    risk_aversion: Annotated[float, Field(ge=0.0)] = 1.0
+    """Reward per session is the log return less ``risk_aversion / 2`` times its square."""
+
+
+class TrainingSettings(Section):
+    """How a night's trainings are run."""
+
+    num_workers: PositiveInt = 2
+    """Trainings that run side by side, one core each."""
+    evaluations: PositiveInt = 8
+    """How often a training is scored on the validation window; the best checkpoint is kept."""
+    episode_days: PositiveInt = 126
+    """Sessions of a training episode; starts are drawn at random."""
+    ray_address: str = "local"
+    """Address of a Ray cluster; ``local`` starts one on this machine."""
+
+
+class MetaSettings(Section):
+    """The meta-agent that spreads capital over the agents."""
+
+    env_steps: PositiveInt = 40_000
+    """Environment steps of the allocator's training."""
+    fusion_weights: dict[str, Annotated[float, Field(ge=0.0)]] = {}
+    """Weight per agent of the fixed fusion; agents not named get 1. Normalised over the agents at hand."""
+    learning_rate: PositiveFloat = 3e-4
+    """Adam step size of the allocator."""
+    rebalance_bps: BasisPoints = 10.0
+    """Cost of moving one unit of capital between agents while training."""
+
+
+class PromotionSettings(Section):
+    """When a challenger replaces the champion."""
+
+    min_turnover: Annotated[float, Field(ge=0.0)] = 0.05
+    """Turnover (traded value over equity) in the held-out window below which an agent counts as not trading."""
+    min_sharpe_gain: Annotated[float, Field(ge=0.0)] = 0.0
+    """Annual Sharpe ratio by which a challenger must beat the champion."""
+    max_drawdown_slack: Annotated[float, Field(ge=0.0)] = 0.02
+    """By how much a challenger's drawdown may exceed the champion's."""
+
+
+class MlflowSettings(Section):
+    """Experiment tracking and model registry."""
+
+    tracking_uri: str = ""
+    """Server or database; empty: SQLite under the home folder."""
+    experiment: str = "wealtharena"
+    """Experiment that holds the nights."""
+    password: SecretStr | None = None
+    """Password of a tracking server, if it asks for one."""
+
+
+class PrefectSettings(Section):
+    """The Prefect server that the runs report to."""
+
+    api_url: str = ""
+    """API of a server; empty: PREFECT_API_URL, else a local server on ``port``."""
+    port: Annotated[int, Field(gt=0, lt=65_536)] = 4200
+    """Port of the local server."""
+    autostart: bool = True
+    """Starts a local server when none is reachable."""
+    work_pool: str = "wealtharena"
+    """Process work pool of the deployments."""
+
+
+class Settings(Section):
+    """Everything that a run depends on."""
+
+    profile: str = "quickstart"
+    """Name of the profile that the settings came from."""
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Seed of trainings and bootstraps."""
+    home: Path = Path("data")
+    """Folder of all data that the product writes (WEALTHARENA_HOME)."""
+    run: RunSettings = RunSettings()
+    """Which night is run."""
+    vendors: VendorsSettings = VendorsSettings()
+    """Where data comes from."""
+    curation: CurationSettings = CurationSettings()
+    """Checks on raw data."""
+    features: FeatureSettings = FeatureSettings()
+    """Observation inputs."""
+    windows: WindowSettings = WindowSettings()
+    """Training, validation and held-out windows."""
+    costs: dict[AssetClass, CostSettings] = {
+        AssetClass.STOCKS: CostSettings(commission_bps=4.0, half_spread_bps=3.0, borrow_bps_per_year=50.0),
+        AssetClass.CRYPTO: CostSettings(commission_bps=10.0, half_spread_bps=5.0, borrow_bps_per_year=500.0),
+        AssetClass.ETFS: CostSettings(commission_bps=1.0, half_spread_bps=2.0, borrow_bps_per_year=30.0),
+        AssetClass.CURRENCIES: CostSettings(commission_bps=0.2, half_spread_bps=1.3, borrow_bps_per_year=50.0),
+        AssetClass.REITS: CostSettings(commission_bps=4.0, half_spread_bps=3.0, borrow_bps_per_year=50.0),
+        AssetClass.COMMODITIES: CostSettings(commission_bps=1.0, half_spread_bps=2.0, borrow_bps_per_year=0.0),
+    }
+    """One-way costs per class."""
+    risk: RiskSettings = RiskSettings()
+    """Limits enforced by the kernel."""
+    agents: dict[str, AgentSettings] = {
+        "stocks": AgentSettings(algorithm=Algorithm.PPO),
+        "crypto": AgentSettings(algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256, learning_rate=1e-3),
+        "etfs": AgentSettings(algorithm=Algorithm.A2C, train_batch_size=2_048, learning_rate=1e-3),
+        "currencies": AgentSettings(
+            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=5e-4, long_only=False
+        ),
+        "reits": AgentSettings(algorithm=Algorithm.PPO),
+        "commodities": AgentSettings(algorithm=Algorithm.PPO, long_only=False),
+    }
+    """Recipe of each agent; a profile names only what differs from these."""
+    training: TrainingSettings = TrainingSettings()
+    """How trainings are run."""
+    meta: MetaSettings = MetaSettings()
+    """The meta-agent."""
+    promotion: PromotionSettings = PromotionSettings()
+    """The gate."""
+    mlflow: MlflowSettings = MlflowSettings()
+    """Tracking and registry."""
+    prefect: PrefectSettings = PrefectSettings()
+    """Orchestration."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Verbosity of the run's log."""
+
+    @model_validator(mode="after")
+    def _costs_cover_every_class(self) -> "Settings":
+        missing = [str(name) for name in self.run.asset_classes if name not in self.costs]
+        if missing:
+            raise ValueError(f"costs must name every class of run.asset_classes, missing {', '.join(missing)}")
+        return self
