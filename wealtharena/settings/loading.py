@@ -41,10 +41,8 @@ def load_settings(
         (_read_profile(path), f"file {path}"),
         ({"profile": path.stem}, f"--profile {profile}"),
     ]
-    for name, (key, value) in _from_environment(env):
-        layers.append((_nested(key, value), f"variable {name}"))
-    for text in overrides:
-        layers.append((_from_override(text), f"--set {text}"))
+    layers += [(_nested(key, value), f"variable {name}") for name, (key, value) in _from_environment(env)]
+    layers += [(_from_override(text), f"--set {text}") for text in overrides]
     for layer, origin in layers:
         _merge(values, layer, origin, (), origins)
     try:
