@@ -1,0 +1,241 @@
+import json
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from serving_models import CREATED, baseline_card, policy_card
+
+from wealtharena.core.errors import ModelIntegrityError
+from wealtharena.core.hashing import hash_file
+from wealtharena.serving.bundle import checkpoint_ref, created_at, read_manifest, verify_bundle, write_bundle
+from wealtharena.serving.manifest import ModelKind
+
+
+def test_a_written_bundle_verifies_and_says_what_it_is(bundle: Path) -> None:
+    manifest = verify_bundle(bundle)
+    assert manifest.model == policy_card()
+    assert set(manifest.files) == {"policy.onnx", "training.json", "rllib/state.bin"}
+    assert manifest.files["policy.onnx"] == hash_file(bundle / "policy.onnx")
+    assert created_at(bundle) == CREATED
+
+
+def test_the_receipt_names_folder_settings_data_and_manifest(bundle: Path) -> None:
+    ref = checkpoint_ref(bundle)
+    assert (ref.uri, ref.settings_hash, ref.data_version) == (str(bundle), "5" * 64, "d" * 64)
+    assert ref.bundle_hash == hash_file(bundle / "manifest.json")
+    verify_bundle(bundle, ref.bundle_hash)
+
+
+def test_metrics_that_are_not_numbers_are_stored_as_undefined(bundle: Path) -> None:
+    assert read_manifest(bundle).model.metrics == {"sharpe": 0.8, "sortino": None}
+
+
+def test_equal_content_gives_equal_hashes_whenever_it_is_written(tmp_path: Path, training_output: Path) -> None:
+    first = write_bundle(tmp_path / "a", policy_card(), training_output, CREATED)
+    second = write_bundle(tmp_path / "b", policy_card(), training_output, CREATED + timedelta(days=1))
+    assert first.bundle_hash == second.bundle_hash
+    other = write_bundle(tmp_path / "c", policy_card(seed=2), training_output, CREATED)
+    assert other.bundle_hash != first.bundle_hash
+
+
+def test_the_same_bundle_written_again_is_left_alone(bundle: Path, training_output: Path) -> None:
+    write_bundle(bundle, policy_card(), training_output, CREATED + timedelta(days=1))
+    assert created_at(bundle) == CREATED
+
+
+def test_another_bundle_of_that_name_replaces_it_whole(bundle: Path, training_output: Path) -> None:
+    (training_output / "training.json").unlink()
+    write_bundle(bundle, policy_card(seed=9), training_output, CREATED)
+    assert verify_bundle(bundle).model.seed == 9
+    assert not (bundle / "training.json").exists()
+    assert [item.name for item in bundle.parent.iterdir()] == ["night-1"]
+
+
+def test_a_damaged_bundle_is_mended_by_writing_it_again(bundle: Path, training_output: Path) -> None:
+    (bundle / "policy.onnx").write_bytes(b"broken")
+    write_bundle(bundle, policy_card(), training_output, CREATED)
+    verify_bundle(bundle)
+
+
+def test_a_bundle_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, training_output: Path) -> None:
+    (training_output / "policy.onnx").unlink()
+    with pytest.raises(ModelIntegrityError, match=r"must list policy\.onnx"):
+        write_bundle(tmp_path / "models" / "a", policy_card(), training_output, CREATED)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_baseline_needs_no_network(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "a", baseline_card(), None, CREATED)
+    manifest = verify_bundle(tmp_path / "a")
+    assert manifest.model.kind is ModelKind.BASELINE
+    assert manifest.files == {}
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "created.json"])
+def test_content_must_not_use_reserved_names(tmp_path: Path, training_output: Path, name: str) -> None:
+    (training_output / name).write_text("{}")
+    with pytest.raises(ModelIntegrityError, match=f"{name} is reserved"):
+        write_bundle(tmp_path / "a", policy_card(), training_output, CREATED)
+
+
+def test_content_must_not_hold_links(tmp_path: Path, training_output: Path) -> None:
+    (training_output / "rllib" / "link").symlink_to("/etc/hostname")
+    with pytest.raises(ModelIntegrityError, match="regular files only"):
+        write_bundle(tmp_path / "a", policy_card(), training_output, CREATED)
+
+
+def test_the_moment_of_creation_needs_a_time_zone(tmp_path: Path) -> None:
+    with pytest.raises(ModelIntegrityError, match="time zone, got 2026-11-06"):
+        write_bundle(tmp_path / "a", baseline_card(), None, datetime(2026, 11, 6))  # noqa: DTZ001
+
+
+def remove_file(folder: Path) -> None:
+    (folder / "policy.onnx").unlink()
+
+
+def truncate_file(folder: Path) -> None:
+    content = (folder / "policy.onnx").read_bytes()
+    (folder / "policy.onnx").write_bytes(content[:-1])
+
+
+def alter_nested_file(folder: Path) -> None:
+    (folder / "rllib" / "state.bin").write_bytes(b"\x80\x04evil")
+
+
+def empty_file(folder: Path) -> None:
+    (folder / "training.json").write_bytes(b"")
+
+
+def add_file(folder: Path) -> None:
+    (folder / "rllib" / "extra.pkl").write_bytes(b"\x80\x04.")
+
+
+def replace_file_by_folder(folder: Path) -> None:
+    remove_file(folder)
+    (folder / "policy.onnx").mkdir()
+
+
+def replace_file_by_link(folder: Path) -> None:
+    (folder / "policy.onnx").rename(folder.parent / "elsewhere.onnx")
+    (folder / "policy.onnx").symlink_to(folder.parent / "elsewhere.onnx")
+
+
+def link_subfolder(folder: Path) -> None:
+    (folder / "rllib").rename(folder.parent / "elsewhere")
+    (folder / "rllib").symlink_to(folder.parent / "elsewhere")
+
+
+def remove_manifest(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+
+
+def truncate_manifest(folder: Path) -> None:
+    content = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(content[: len(content) // 2])
+
+
+def manifest_of_bytes(folder: Path) -> None:
+    (folder / "manifest.json").write_bytes(b"\xff\xfe\x00")
+
+
+def manifest_of_nested_lists(folder: Path) -> None:
+    (folder / "manifest.json").write_text("[" * 100_000)
+
+
+def manifest_of_a_list(folder: Path) -> None:
+    (folder / "manifest.json").write_text("[]")
+
+
+def edit_manifest(**changes: object) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        values = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps(values | changes))
+
+    return edit
+
+
+def list_file(name: str) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        values = json.loads((folder / "manifest.json").read_text())
+        values["files"][name] = "a" * 64
+        (folder / "manifest.json").write_text(json.dumps(values))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("tamper", "message"),
+    [
+        (remove_file, r"policy\.onnx: listed in manifest\.json but missing"),
+        (truncate_file, r"policy\.onnx: must have SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}"),
+        (alter_nested_file, r"rllib/state\.bin: must have SHA-256"),
+        (empty_file, r"training\.json: must have SHA-256 [0-9a-f]{64}, got e3b0c442"),
+        (add_file, r"rllib/extra\.pkl: not listed in manifest\.json"),
+        (replace_file_by_folder, r"policy\.onnx: listed in manifest\.json but missing"),
+        (replace_file_by_link, r"policy\.onnx: a bundle must hold regular files only"),
+        (link_subfolder, r"rllib: a bundle must hold regular files only"),
+        (remove_manifest, r"manifest\.json: missing, so .* is not a model bundle"),
+        (truncate_manifest, r"manifest\.json: must be readable JSON"),
+        (manifest_of_bytes, r"manifest\.json: must be readable JSON"),
+        (manifest_of_nested_lists, r"manifest\.json: must be readable JSON"),
+        (manifest_of_a_list, r"must be a JSON object, got list"),
+        (edit_manifest(format_version=2), r"format_version must be 1, got 2"),
+        (edit_manifest(format_version=None), r"format_version must be 1, got None"),
+        (edit_manifest(surprise=1), r"surprise: Extra inputs are not permitted"),
+        (edit_manifest(model={}), r"model\.agent: Field required"),
+        (edit_manifest(files={}), r"a policy must list policy\.onnx"),
+        (edit_manifest(files={"policy.onnx": "ABC"}), r"files\.policy\.onnx: String should match pattern"),
+        (list_file("../../../etc/passwd"), r"relative paths inside the bundle, got '\.\./\.\./\.\./etc/passwd'"),
+        (list_file("/etc/passwd"), r"relative paths inside the bundle, got '/etc/passwd'"),
+        (list_file("rllib/../policy.onnx"), r"relative paths inside the bundle"),
+        (list_file("./policy.onnx"), r"relative paths inside the bundle"),
+        (list_file("rllib//state.bin"), r"relative paths inside the bundle"),
+        (list_file("..\\policy.onnx"), r"relative paths inside the bundle"),
+        (list_file("C:policy.onnx"), r"relative paths inside the bundle"),
+        (list_file(""), r"relative paths inside the bundle"),
+        (list_file("."), r"relative paths inside the bundle"),
+        (list_file("manifest.json"), r"manifest\.json is reserved"),
+    ],
+)
+def test_tampering_is_found_and_named(bundle: Path, tamper: Callable[[Path], None], message: str) -> None:
+    tamper(bundle)
+    with pytest.raises(ModelIntegrityError, match=message):
+        verify_bundle(bundle)
+
+
+def test_a_rewritten_manifest_is_found_out_by_the_recorded_hash(bundle: Path) -> None:
+    recorded = checkpoint_ref(bundle).bundle_hash
+    (bundle / "policy.onnx").write_bytes(b"evil")
+    values = json.loads((bundle / "manifest.json").read_text())
+    values["files"]["policy.onnx"] = hash_file(bundle / "policy.onnx")
+    (bundle / "manifest.json").write_text(json.dumps(values))
+    verify_bundle(bundle)
+    with pytest.raises(ModelIntegrityError, match=f"must have the recorded SHA-256 {recorded}"):
+        verify_bundle(bundle, recorded)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"created_at": "yesterday"}', '{"created_at": "2026-11-06T20:00:00"}'])
+def test_an_unreadable_creation_record_is_named(bundle: Path, content: str) -> None:
+    (bundle / "created.json").write_text(content)
+    with pytest.raises(ModelIntegrityError, match=r"created\.json: "):
+        created_at(bundle)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_flipped_bit_of_any_hashed_byte_is_found(bundle: Path, tmp_path: Path, data: st.DataObject) -> None:
+    recorded = checkpoint_ref(bundle).bundle_hash
+    copy = tmp_path / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(bundle, copy)
+    name = data.draw(st.sampled_from(["manifest.json", "policy.onnx", "training.json", "rllib/state.bin"]))
+    content = bytearray((copy / name).read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= 1 << data.draw(st.integers(0, 7))
+    (copy / name).write_bytes(bytes(content))
+    with pytest.raises(ModelIntegrityError):
+        verify_bundle(copy, recorded)

@@ -1,0 +1,207 @@
+"""Model bundles: folders whose every byte is vouched for by a manifest.
+
+A bundle holds ``manifest.json`` (see ``Manifest``), ``policy.onnx`` for a trained policy, whatever else the training
+left (``training.json``, an RLlib checkpoint under ``rllib/``), and ``created.json``. The moment of creation stands in
+that file alone and is not hashed, so that one training run twice gives the same bundle hash. Nothing here unpickles.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from pydantic import ValidationError
+
+from wealtharena.core import CheckpointRef
+from wealtharena.core.errors import ModelIntegrityError
+from wealtharena.core.hashing import hash_file
+from wealtharena.serving.manifest import FORMAT_VERSION, Manifest, ModelCard
+
+MANIFEST_FILE = "manifest.json"
+CREATED_FILE = "created.json"
+
+
+def write_bundle(folder: Path, card: ModelCard, content: Path | None, created_at: datetime) -> CheckpointRef:
+    """Makes ``folder`` a bundle of everything under ``content``; ``folder`` appears whole or not at all.
+
+    Equal card and content give equal bundle hashes. A bundle of that name is replaced, or left alone if it is the same.
+
+    Args:
+        folder: the bundle to write.
+        card: what the model is.
+        content: folder with ``policy.onnx`` and further files, copied as they are; None for a baseline.
+        created_at: moment of creation with its time zone, for ordering only.
+
+    Raises:
+        ModelIntegrityError: the content lacks the policy, holds a link, or uses a name that bundles reserve.
+    """
+    if created_at.tzinfo is None:
+        raise ModelIntegrityError(f"{folder}: created_at must carry a time zone, got {created_at.isoformat()}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        staging.chmod(0o755)
+        if content is not None:
+            shutil.copytree(content, staging, symlinks=True, dirs_exist_ok=True)
+        names = sorted(_present_files(staging))
+        for name in names:
+            _check_name(staging, name)
+        files = {name: hash_file(staging / name) for name in names}
+        manifest = _validated(folder, {"model": card.model_dump(mode="json"), "files": files})
+        (staging / MANIFEST_FILE).write_text(_canonical(manifest), encoding="utf-8")
+        (staging / CREATED_FILE).write_text(json.dumps({"created_at": created_at.isoformat()}), encoding="utf-8")
+        _put_in_place(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return checkpoint_ref(folder)
+
+
+def verify_bundle(folder: Path, bundle_hash: str = "") -> Manifest:
+    """The manifest of a bundle whose files are exactly those that were written.
+
+    Args:
+        folder: the bundle.
+        bundle_hash: hash noted elsewhere (receipt, registry); with it, a rewritten manifest is found out too.
+
+    Raises:
+        ModelIntegrityError: a file is missing, altered, unlisted, a link, or badly named; or the manifest is
+            unreadable, of another format version, or not the one that ``bundle_hash`` names. The message names file
+            and rule.
+    """
+    manifest = read_manifest(folder)
+    actual_hash = hash_file(folder / MANIFEST_FILE)
+    if bundle_hash and actual_hash != bundle_hash:
+        raise ModelIntegrityError(
+            f"{folder / MANIFEST_FILE}: must have the recorded SHA-256 {bundle_hash}, got {actual_hash}"
+        )
+    present = set(_present_files(folder))
+    for name, expected in manifest.files.items():
+        _check_name(folder, name)
+        if name not in present:
+            raise ModelIntegrityError(f"{folder / name}: listed in {MANIFEST_FILE} but missing")
+        actual = hash_file(folder / name)
+        if actual != expected:
+            raise ModelIntegrityError(f"{folder / name}: must have SHA-256 {expected}, got {actual}")
+    unlisted = sorted(present - set(manifest.files) - {MANIFEST_FILE, CREATED_FILE})
+    if unlisted:
+        raise ModelIntegrityError(f"{folder / unlisted[0]}: not listed in {MANIFEST_FILE}")
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest as it stands, without a look at the files that it lists.
+
+    Raises:
+        ModelIntegrityError: it is missing, not JSON, of another format version, or not of the schema.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelIntegrityError(f"{path}: missing, so {folder} is not a model bundle") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelIntegrityError(f"{path}: must be readable JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ModelIntegrityError(f"{path}: must be a JSON object, got {type(values).__name__}")
+    if values.get("format_version") != FORMAT_VERSION:
+        raise ModelIntegrityError(
+            f"{path}: format_version must be {FORMAT_VERSION}, got {values.get('format_version')!r}"
+        )
+    return _validated(path, values)
+
+
+def created_at(folder: Path) -> datetime:
+    """When the bundle was written, in UTC or the writer's time zone.
+
+    Raises:
+        ModelIntegrityError: the record is missing or unreadable.
+    """
+    path = folder / CREATED_FILE
+    try:
+        moment = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["created_at"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelIntegrityError(f"{path}: must hold the moment of creation: {error!r}") from None
+    if moment.tzinfo is None:
+        raise ModelIntegrityError(f"{path}: created_at must carry a time zone, got {moment.isoformat()}")
+    return moment
+
+
+def checkpoint_ref(folder: Path) -> CheckpointRef:
+    """Receipt of a bundle.
+
+    Raises:
+        ModelIntegrityError: the manifest cannot be read.
+    """
+    model = read_manifest(folder).model
+    return CheckpointRef(
+        uri=str(folder),
+        settings_hash=model.settings_hash,
+        data_version=model.data_version,
+        bundle_hash=hash_file(folder / MANIFEST_FILE),
+    )
+
+
+def _validated(subject: Path, values: dict[str, object]) -> Manifest:
+    try:
+        # Through JSON, so that what is written is exactly what a reader will accept.
+        return Manifest.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise ModelIntegrityError(f"{subject}: {place}: {first['msg']}, got {_short(first['input'])}") from None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _canonical(manifest: Manifest) -> str:
+    return json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def _present_files(folder: Path) -> list[str]:
+    """Relative POSIX paths of all files; a link could lead anywhere and is refused."""
+    names: list[str] = []
+    for root, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(root, name)
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise ModelIntegrityError(f"{path}: a bundle must hold regular files only")
+        names.extend(Path(root, name).relative_to(folder).as_posix() for name in files)
+    return names
+
+
+def _check_name(folder: Path, name: str) -> None:
+    """Refuses names that mean something else than a file below the bundle."""
+    path = PurePosixPath(name)
+    plain = name == path.as_posix() and not path.is_absolute() and ".." not in path.parts and name != "."
+    if not plain or any(sign in name for sign in ("\\", "\0", ":")):
+        raise ModelIntegrityError(f"{folder}: file names must be relative paths inside the bundle, got {name!r}")
+    if name in (MANIFEST_FILE, CREATED_FILE):
+        raise ModelIntegrityError(f"{folder}: {name} is reserved and must not be listed as content")
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    """Renames ``staging`` to ``folder``, unless the same bundle is there already."""
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    if _is_intact(folder, hash_file(staging / MANIFEST_FILE)):
+        return
+    # A folder cannot be renamed over a full one: the old one steps aside first.
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.rename(aside / folder.name)
+    staging.rename(folder)
+    shutil.rmtree(aside)
+
+
+def _is_intact(folder: Path, bundle_hash: str) -> bool:
+    try:
+        verify_bundle(folder, bundle_hash)
+        created_at(folder)
+    except ModelIntegrityError:
+        return False
+    return True

@@ -1,0 +1,100 @@
+"""What a model bundle says about itself: the schema of ``manifest.json``."""
+
+import math
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+FORMAT_VERSION: Literal[1] = 1
+POLICY_FILE = "policy.onnx"
+
+
+def _undefined_as_none(value: Any) -> Any:
+    """JSON knows no NaN: a metric that is not a finite number is undefined."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Metric = Annotated[float | None, BeforeValidator(_undefined_as_none)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ModelKind(StrEnum):
+    """Where a model's weights come from."""
+
+    POLICY = "policy"
+    BASELINE = "baseline"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class TradingRules(_Record):
+    """Limits under which a model was trained and under which its scores become weights."""
+
+    long_only: bool
+    """Forbids short positions."""
+    max_weight: Annotated[float, Field(gt=0.0)]
+    """Largest absolute weight of one asset."""
+    max_gross: Annotated[float, Field(gt=0.0)]
+    """Largest sum of absolute weights."""
+    concentration: Annotated[float, Field(ge=1.0)]
+    """Weight of a full position, as a multiple of an equal share of ``max_gross``."""
+
+
+class ModelCard(_Record):
+    """What a model is and where it comes from; everything in the manifest except the files' hashes."""
+
+    agent: Annotated[str, Field(min_length=1)]
+    """Canonical agent name."""
+    kind: ModelKind
+    """Trained policy, or a fixed rule that no policy could beat."""
+    algorithm: str = ""
+    """Learning algorithm; empty for a baseline."""
+    baseline: str = ""
+    """Name of the rule; empty for a policy."""
+    feature_names: tuple[str, ...] = ()
+    """Panel features in the order of the observation's first columns."""
+    symbols: tuple[str, ...] = ()
+    """Instruments seen in training. A policy also serves others: its network is shared by all assets."""
+    rules: TradingRules
+    """Limits that turn scores into weights."""
+    settings_hash: str
+    """Hash of the settings that produced the model."""
+    data_version: str
+    """Content hash of the panel that it was trained on."""
+    seed: int
+    """Seed of the training."""
+    git_commit: str = ""
+    """Commit of the code, if known."""
+    windows: dict[str, tuple[date, date]] = {}
+    """First and last session per window (``training``, ``validation``, ``held_out``)."""
+    metrics: dict[str, Metric] = {}
+    """Results on those windows; null where a metric is undefined."""
+
+    @model_validator(mode="after")
+    def _kind_is_complete(self) -> Self:
+        named = {ModelKind.POLICY: self.algorithm, ModelKind.BASELINE: self.baseline}
+        if not named[self.kind]:
+            wanted = "an algorithm" if self.kind is ModelKind.POLICY else "the name of its baseline"
+            raise ValueError(f"a {self.kind} must name {wanted}")
+        return self
+
+
+class Manifest(_Record):
+    """Contents of ``manifest.json``."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    """Version of this schema; readers refuse every other one."""
+    model: ModelCard
+    """What the model is."""
+    files: dict[str, Sha256]
+    """SHA-256 of every file of the bundle by relative path, except the manifest and the creation record."""
+
+    @model_validator(mode="after")
+    def _policy_has_its_network(self) -> Self:
+        if self.model.kind is ModelKind.POLICY and POLICY_FILE not in self.files:
+            raise ValueError(f"a policy must list {POLICY_FILE}")
+        return self
