@@ -35,8 +35,16 @@ class DataWindowError(WealthArenaError):
     """Too little data for the windows that the settings ask for."""
 
 
+class ExecutionError(WealthArenaError):
+    """Scores, weights or market arrays that no account can trade on."""
+
+
 class TrainingError(WealthArenaError):
     """A training did not deliver a usable policy."""
+
+
+class PromotionError(WealthArenaError):
+    """Score cards that cannot be compared were put before the promotion gate."""
 
 
 class ModelIntegrityError(WealthArenaError):

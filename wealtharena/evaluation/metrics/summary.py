@@ -1,0 +1,99 @@
+"""All metrics of one account in one frozen record."""
+
+from dataclasses import asdict, dataclass
+
+from numpy.typing import ArrayLike
+
+from wealtharena.evaluation.metrics.activity import annual_turnover, mean_gross, total_turnover
+from wealtharena.evaluation.metrics.downside import sortino_ratio
+from wealtharena.evaluation.metrics.drawdown import calmar_ratio, max_drawdown, max_drawdown_sessions
+from wealtharena.evaluation.metrics.growth import annual_return, hit_rate, total_return
+from wealtharena.evaluation.metrics.moments import kurtosis, skewness, volatility
+from wealtharena.evaluation.metrics.observations import observations
+from wealtharena.evaluation.metrics.sharpe import probabilistic_sharpe, sharpe_ratio, sharpe_standard_error
+from wealtharena.evaluation.metrics.tail import conditional_value_at_risk, value_at_risk
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Metrics of one account over one window; NaN where a metric is not defined, never infinite.
+
+    Attributes:
+        sessions: number of returns that are not NaN.
+        total_return: compound net return, fraction.
+        annual_return: geometric net return per year.
+        volatility: annual standard deviation.
+        sharpe: annual Sharpe ratio against cash at zero; NaN for an account that never moved.
+        sharpe_standard_error: its standard error (Mertens 2002), annual.
+        probabilistic_sharpe: probability that the true Sharpe ratio is above 0.
+        sortino: annual Sortino ratio against zero.
+        calmar: annual return over maximum drawdown.
+        max_drawdown: largest fall from a peak, positive fraction.
+        max_drawdown_sessions: sessions of the longest stretch below a peak.
+        value_at_risk: historical 95 % value at risk per session, positive = loss.
+        conditional_value_at_risk: mean loss at or beyond it.
+        hit_rate: share of winning sessions among those with a return.
+        skewness: population skewness of the returns per session.
+        kurtosis: population kurtosis (Normal = 3).
+        turnover: traded value over equity, summed over the window.
+        annual_turnover: the same per year.
+        mean_gross: average gross exposure.
+    """
+
+    sessions: int
+    total_return: float
+    annual_return: float
+    volatility: float
+    sharpe: float
+    sharpe_standard_error: float
+    probabilistic_sharpe: float
+    sortino: float
+    calmar: float
+    max_drawdown: float
+    max_drawdown_sessions: float
+    value_at_risk: float
+    conditional_value_at_risk: float
+    hit_rate: float
+    skewness: float
+    kurtosis: float
+    turnover: float
+    annual_turnover: float
+    mean_gross: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Name to value, in the order of the attributes."""
+        return asdict(self)
+
+
+def summarise(returns: ArrayLike, turnover: ArrayLike, gross: ArrayLike, annualisation: int) -> Metrics:
+    """Metrics of an account.
+
+    Args:
+        returns: (n,) simple net returns per session; NaN = no session.
+        turnover: (n,) traded value per session over equity.
+        gross: (n,) gross exposure per session.
+        annualisation: sessions per year.
+    """
+    values = observations(returns)
+    skew, kurt = skewness(values), kurtosis(values)
+    return Metrics(
+        sessions=int(values.size),
+        total_return=total_return(values),
+        annual_return=annual_return(values, annualisation),
+        volatility=volatility(values, annualisation),
+        sharpe=sharpe_ratio(values, annualisation),
+        sharpe_standard_error=sharpe_standard_error(values, annualisation),
+        probabilistic_sharpe=probabilistic_sharpe(sharpe_ratio(values), 0.0, values.size, skew, kurt),
+        sortino=sortino_ratio(values, annualisation),
+        calmar=calmar_ratio(values, annualisation),
+        max_drawdown=max_drawdown(values),
+        max_drawdown_sessions=max_drawdown_sessions(values),
+        value_at_risk=value_at_risk(values),
+        conditional_value_at_risk=conditional_value_at_risk(values),
+        hit_rate=hit_rate(values),
+        skewness=skew,
+        kurtosis=kurt,
+        turnover=total_turnover(turnover),
+        annual_turnover=annual_turnover(turnover, annualisation),
+        mean_gross=mean_gross(gross),
+    )
