@@ -1,6 +1,24 @@
-"""Gymnasium faces over the execution kernel."""
+"""Gymnasium faces over the execution kernel.
+
+Importing this package registers ``WealthArena/Trading-v0``, which is how Gymnasium resolves
+``gymnasium.make("wealtharena.envs:WealthArena/Trading-v0", panel=...)`` in any process.
+"""
 
 from wealtharena.envs.config import EnvConfig
+from wealtharena.envs.registration import ENV_ID, register_environments
+from wealtharena.envs.simulation import SimulationPath, run_policy, run_weights
+from wealtharena.envs.single_env import TradingEnv
 from wealtharena.envs.vector_env import TradingVectorEnv
 
-__all__ = ["EnvConfig", "TradingVectorEnv"]
+__all__ = [
+    "ENV_ID",
+    "EnvConfig",
+    "SimulationPath",
+    "TradingEnv",
+    "TradingVectorEnv",
+    "register_environments",
+    "run_policy",
+    "run_weights",
+]
+
+register_environments()
