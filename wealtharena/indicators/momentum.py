@@ -1,0 +1,60 @@
+"""Momentum: past returns in units of their own volatility."""
+
+import math
+
+import numpy as np
+
+from wealtharena.core.panel import FloatArray
+from wealtharena.indicators.windows import lagged, log_return, moving_sum, ratio, volatility
+
+MONTH_BARS = 21
+YEAR_BARS = 252
+
+
+def scaled_return(close: FloatArray, bars: int) -> FloatArray:
+    """ln(c_t / c_{t−bars}) / (σ63 √bars): about standard normal on a random walk."""
+    return log_return(close, bars) / (volatility(close) * math.sqrt(bars))
+
+
+def return_1(close: FloatArray) -> FloatArray:
+    """Last session's return over volatility."""
+    return scaled_return(close, 1)
+
+
+def return_5(close: FloatArray) -> FloatArray:
+    """Return of 5 sessions over volatility."""
+    return scaled_return(close, 5)
+
+
+def return_21(close: FloatArray) -> FloatArray:
+    """Return of 21 sessions over volatility."""
+    return scaled_return(close, 21)
+
+
+def return_63(close: FloatArray) -> FloatArray:
+    """Return of 63 sessions over volatility."""
+    return scaled_return(close, 63)
+
+
+def return_126(close: FloatArray) -> FloatArray:
+    """Return of 126 sessions over volatility."""
+    return scaled_return(close, 126)
+
+
+def momentum_12_1(close: FloatArray) -> FloatArray:
+    """ln(c_{t−21} / c_{t−252}) / (σ63 √231): a year's return without the last month (Jegadeesh and Titman 1993)."""
+    skipped = YEAR_BARS - MONTH_BARS
+    return lagged(log_return(close, skipped), MONTH_BARS) / (volatility(close) * math.sqrt(skipped))
+
+
+def overnight_gap(open_: FloatArray, close: FloatArray) -> FloatArray:
+    """ln(open_t / c_{t−1}) / σ63."""
+    return (np.log(open_) - lagged(np.log(close), 1)) / volatility(close)
+
+
+def efficiency_21(close: FloatArray) -> FloatArray:
+    """Kaufman's efficiency ratio with its sign: move of 21 sessions over the path walked, −1 … 1."""
+    step = log_return(close, 1)
+    path = np.full(len(close), np.nan)
+    path[1:] = moving_sum(np.abs(step[1:]), MONTH_BARS)
+    return ratio(log_return(close, MONTH_BARS), path)

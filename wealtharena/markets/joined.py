@@ -1,0 +1,76 @@
+"""One panel over several asset classes: the market of the combined book."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wealtharena.core.errors import DataWindowError
+from wealtharena.core.panel import FloatArray, MarketPanel
+
+
+def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
+    """All assets of all panels on the union of their dates, without features.
+
+    On a date that is not a session of an asset's own panel it has no bar, is not observed and not tradable; its dollar
+    volume and volatility stay at what was last known. A delisting on such a date cannot happen, as each panel puts it
+    on a session of its own.
+
+    Args:
+        panels: panel per class; the order does not matter.
+
+    Returns:
+        (T, A, 0) panel; symbols sorted, ``<class>:<symbol>`` where two classes have the same. ``annualisation`` is the
+        largest of the panels', as the union of dates has the sessions of all.
+
+    Raises:
+        DataWindowError: there is no panel.
+    """
+    if not panels:
+        raise DataWindowError("a joined panel needs at least one panel, got none")
+    dates = np.unique(np.concatenate([panel.dates for panel in panels.values()]))
+    symbols, order = _sorted_symbols(panels)
+
+    def stacked(name: str, empty: float | bool) -> npt.NDArray[Any]:
+        parts = []
+        for key in sorted(panels):
+            values = getattr(panels[key], name)
+            cells = np.full((len(dates), values.shape[1]), empty, dtype=values.dtype)
+            cells[np.searchsorted(dates, panels[key].dates)] = values
+            parts.append(cells)
+        return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, order])
+
+    costs = np.concatenate([panels[key].one_way_cost for key in sorted(panels)])[order]
+    return MarketPanel(
+        dates=dates,
+        symbols=symbols,
+        feature_names=(),
+        features=np.zeros((len(dates), len(symbols), 0), dtype=np.float32),
+        open=stacked("open", np.nan),
+        close=stacked("close", np.nan),
+        tradable=stacked("tradable", False),
+        observed=stacked("observed", False),
+        delisted=stacked("delisted", False),
+        dollar_volume=last_known(stacked("dollar_volume", np.nan)),
+        volatility=last_known(stacked("volatility", np.nan)),
+        one_way_cost=costs,
+        annualisation=max(panel.annualisation for panel in panels.values()),
+    )
+
+
+def last_known(values: FloatArray) -> FloatArray:
+    """(T, A) with NaN replaced by the last value before it in the same column, where there is one."""
+    own = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), 0, own), axis=0)
+    return np.take_along_axis(values, last, axis=0)
+
+
+def _sorted_symbols(panels: Mapping[str, MarketPanel]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Names in order, and the place of each in the panels laid side by side in the order of their keys."""
+    pairs = [(key, symbol) for key in sorted(panels) for symbol in panels[key].symbols]
+    count = Counter(symbol for _, symbol in pairs)
+    names = [f"{key}:{symbol}" if count[symbol] > 1 else symbol for key, symbol in pairs]
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    return tuple(names[place] for place in order), order
