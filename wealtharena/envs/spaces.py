@@ -10,7 +10,7 @@ from gymnasium import spaces
 from wealtharena.core.errors import ExecutionError
 from wealtharena.core.panel import FloatArray
 from wealtharena.envs.config import EnvConfig
-from wealtharena.execution.kernel import ACCOUNT_COLUMNS
+from wealtharena.execution.market import ACCOUNT_COLUMNS
 
 
 def observation_shape(num_assets: int, num_features: int) -> tuple[int, int]:

@@ -16,9 +16,6 @@ from wealtharena.execution.accounts import Accounts, Limit, SessionReport
 from wealtharena.execution.market import MarketArrays
 from wealtharena.execution.rules import TradingRules
 
-ACCOUNT_COLUMNS = 4
-"""Observation columns after the features: position, observed, gross exposure, drawdown."""
-
 _LONG_ONLY = int(Limit.LONG_ONLY)
 _MAX_WEIGHT = int(Limit.MAX_WEIGHT)
 _MAX_GROSS = int(Limit.MAX_GROSS)
@@ -71,16 +68,10 @@ def step_accounts(
     Args:
         decisions: (N, K) scores, or target weights if ``as_weights`` (NaN: no order for this asset).
         price_shift: (A,) by how much fills are dearer than the open, as a fraction (impact); normally 0.
+        skip: (N,) accounts that stay as they are, report included.
     """
-    for i in range(accounts.row.shape[0]):
-        if skip[i]:
-            _clear_report(i, report)
-        else:
-            _decide(i, market, accounts, report, rules, decisions, as_weights)
-            _open_session(i, market, accounts, report, rules)
-            _place_orders(i, market, accounts, report, rules)
-            _fill_orders(i, market, accounts, report, rules, price_shift)
-            _close_session(i, market, accounts, report, rules)
+    place_orders(market, accounts, report, rules, decisions, as_weights, skip)
+    fill_orders(market, accounts, report, rules, price_shift, skip)
 
 
 @njit(cache=True)
@@ -91,22 +82,26 @@ def place_orders(
     rules: KernelRules,
     decisions: FloatArray,
     as_weights: bool,
+    skip: BoolArray,
 ) -> None:
     """First half of ``step_accounts``: everything up to the orders, so that their joint flow can move the price."""
-    for i in range(accounts.row.shape[0]):
-        _decide(i, market, accounts, report, rules, decisions, as_weights)
-        _open_session(i, market, accounts, report, rules)
-        _place_orders(i, market, accounts, report, rules)
+    _decide(market, accounts, report, rules, decisions, as_weights, skip)
+    _open_session(market, accounts, report, rules, skip)
+    _size_orders(market, accounts, report, rules, skip)
 
 
 @njit(cache=True)
 def fill_orders(
-    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, price_shift: FloatArray
+    market: MarketArrays,
+    accounts: Accounts,
+    report: SessionReport,
+    rules: KernelRules,
+    price_shift: FloatArray,
+    skip: BoolArray,
 ) -> None:
     """Second half of ``step_accounts``: the orders fill at the shifted open, and the session closes."""
-    for i in range(accounts.row.shape[0]):
-        _fill_orders(i, market, accounts, report, rules, price_shift)
-        _close_session(i, market, accounts, report, rules)
+    _fill(market, accounts, report, rules, price_shift, skip)
+    _close_session(market, accounts, report, rules, skip)
 
 
 @njit(cache=True)
@@ -114,9 +109,26 @@ def write_observations(
     market: MarketArrays, accounts: Accounts, rules: KernelRules, which: BoolArray, out: Float32Array
 ) -> None:
     """Observations (N, K, F + 4) of the accounts in ``which`` after the close that they have seen."""
-    for i in range(accounts.row.shape[0]):
+    num_sessions, num_assets, num_columns = market.observation.shape
+    num_accounts, num_held = accounts.assets.shape
+    templates = market.observation.reshape(num_sessions, num_assets * num_columns)
+    lines = out.reshape(num_accounts, num_held * num_columns)
+    for i in range(num_accounts):
         if which[i]:
-            _observe(i, market, accounts, rules, out)
+            template = templates[accounts.row[i]]
+            line = lines[i]
+            # Slices on both sides let LLVM turn the loops into block copies; scalar indices are several times slower.
+            if num_held == num_assets:
+                for j in range(line.shape[0]):
+                    line[j] = template[j]
+            else:
+                for k in range(num_held):
+                    start = accounts.assets[i, k] * num_columns
+                    source = template[start : start + num_columns]
+                    target = line[k * num_columns : (k + 1) * num_columns]
+                    for j in range(num_columns):
+                        target[j] = source[j]
+            _write_account_columns(i, accounts, rules, line, num_columns)
 
 
 @njit(cache=True)
@@ -128,22 +140,25 @@ def weigh_scores(scores: FloatArray, observed: BoolArray, rules: KernelRules, ou
 
 @njit(cache=True)
 def _decide(
-    i: int,
     market: MarketArrays,
     accounts: Accounts,
     report: SessionReport,
     rules: KernelRules,
     decisions: FloatArray,
     as_weights: bool,
+    skip: BoolArray,
 ) -> None:
-    """Targets from what is known after the close of the account's row."""
-    if as_weights:
-        report.limits[i] = _limit_weights(decisions[i], rules, report.targets[i])
-    else:
-        row = accounts.row[i]
-        for k in range(accounts.assets.shape[1]):
-            report.observed[i, k] = market.observed[row, accounts.assets[i, k]]
-        report.limits[i] = _weigh_scores(decisions[i], report.observed[i], rules, report.targets[i])
+    """Targets from what is known after the close of each account's row."""
+    for i in range(skip.shape[0]):
+        if skip[i]:
+            continue
+        if as_weights:
+            report.limits[i] = _limit_weights(decisions[i], rules, report.targets[i])
+        else:
+            row = accounts.row[i]
+            for k in range(accounts.assets.shape[1]):
+                report.observed[i, k] = market.observed[row, accounts.assets[i, k]]
+            report.limits[i] = _weigh_scores(decisions[i], report.observed[i], rules, report.targets[i])
 
 
 @njit(cache=True)
@@ -203,176 +218,164 @@ def _position_unit(num_observed: int, rules: KernelRules) -> float:
 
 
 @njit(cache=True)
-def _open_session(i: int, market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules) -> None:
-    """Advance to the next row, close what was delisted, and value the account at the open."""
-    row = accounts.row[i] + 1
-    accounts.row[i] = row
-    equity = accounts.cash[i]
-    for k in range(accounts.assets.shape[1]):
-        quantity = accounts.quantity[i, k]
-        if quantity != 0.0:
-            asset = accounts.assets[i, k]
-            if market.delisted[row, asset]:
-                value = quantity * market.close_mark[row - 1, asset]
-                value -= rules.delisting_haircut * abs(value)
-                accounts.quantity[i, k] = 0.0
-                accounts.cash[i] += value
-            else:
-                value = quantity * market.open_mark[row, asset]
-            equity += value
-    report.equity_open[i] = equity
-    if equity <= 0.0:
-        _bankrupt(i, accounts, equity)
+def _open_session(
+    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, skip: BoolArray
+) -> None:
+    """Advance to the next row, close what was delisted, and value the accounts at the open."""
+    assets, quantities = accounts.assets, accounts.quantity
+    for i in range(skip.shape[0]):
+        if skip[i]:
+            continue
+        row = accounts.row[i] + 1
+        accounts.row[i] = row
+        cash = accounts.cash[i]
+        held = 0.0
+        for k in range(assets.shape[1]):
+            quantity = quantities[i, k]
+            if quantity != 0.0:
+                asset = assets[i, k]
+                if market.delisted[row, asset]:
+                    value = quantity * market.close_mark[row - 1, asset]
+                    cash += value - rules.delisting_haircut * abs(value)
+                    quantities[i, k] = 0.0
+                else:
+                    held += quantity * market.open_mark[row, asset]
+        equity = cash + held
+        if equity <= 0.0:
+            cash = equity
+            quantities[i, :] = 0.0
+        accounts.cash[i] = cash
+        report.equity_open[i] = equity
 
 
 @njit(cache=True)
-def _place_orders(i: int, market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules) -> None:
-    """Order quantities that move the account to its targets, as far as assets are tradable."""
-    row = accounts.row[i]
-    equity = report.equity_open[i]
-    report.orders[i, :] = 0.0
-    if equity <= 0.0:
-        return
-    locked = 0.0
-    wanted = 0.0
-    for k in range(accounts.assets.shape[1]):
-        asset = accounts.assets[i, k]
-        target = report.targets[i, k]
-        quantity = accounts.quantity[i, k]
-        if market.tradable[row, asset] and not np.isnan(target):
-            wanted += abs(target)
-        else:
-            held = quantity * market.open_mark[row, asset] / equity if quantity != 0.0 else 0.0
-            locked += abs(held)
-            if abs(target - held) > _TOLERANCE:
-                report.limits[i] |= _UNFILLED
-    room = max(rules.max_gross - locked, 0.0)
-    scale = 1.0
-    if wanted > room * (1.0 + _TOLERANCE):
-        scale = room / wanted
-        report.limits[i] |= _LOCKED
-    for k in range(accounts.assets.shape[1]):
-        asset = accounts.assets[i, k]
-        target = report.targets[i, k]
-        if market.tradable[row, asset] and not np.isnan(target):
-            wanted_quantity = target * scale * equity / market.open_mark[row, asset]
-            report.orders[i, k] = wanted_quantity - accounts.quantity[i, k]
+def _size_orders(
+    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, skip: BoolArray
+) -> None:
+    """Order quantities that move the accounts to their targets, as far as assets are tradable."""
+    assets, quantities, targets, orders = accounts.assets, accounts.quantity, report.targets, report.orders
+    for i in range(skip.shape[0]):
+        if skip[i]:
+            continue
+        row = accounts.row[i]
+        equity = report.equity_open[i]
+        locked = 0.0
+        wanted = 0.0
+        for k in range(assets.shape[1]):
+            target = targets[i, k]
+            if market.tradable[row, assets[i, k]] and not np.isnan(target):
+                wanted += abs(target)
+            elif equity > 0.0:
+                quantity = quantities[i, k]
+                value = quantity * market.open_mark[row, assets[i, k]] if quantity != 0.0 else 0.0
+                locked += abs(value) / equity
+                if abs(target * equity - value) > _TOLERANCE * equity:
+                    report.limits[i] |= _UNFILLED
+        room = max(rules.max_gross - locked, 0.0)
+        budget = max(equity, 0.0)
+        if wanted > room * (1.0 + _TOLERANCE):
+            budget *= room / wanted
+            report.limits[i] |= _LOCKED
+        for k in range(assets.shape[1]):
+            target = targets[i, k]
+            order = 0.0
+            if market.tradable[row, assets[i, k]] and not np.isnan(target):
+                order = target * budget / market.open_mark[row, assets[i, k]] - quantities[i, k]
+            orders[i, k] = order
 
 
 @njit(cache=True)
-def _fill_orders(
-    i: int,
+def _fill(
     market: MarketArrays,
     accounts: Accounts,
     report: SessionReport,
     rules: KernelRules,
     price_shift: FloatArray,
+    skip: BoolArray,
 ) -> None:
     """Exchange cash for quantities at the (shifted) open and pay the cost of trading."""
-    row = accounts.row[i]
-    traded = 0.0
-    cost = 0.0
-    impact = 0.0
-    cash = accounts.cash[i]
-    for k in range(accounts.assets.shape[1]):
-        order = report.orders[i, k]
-        if order != 0.0:
-            asset = accounts.assets[i, k]
-            value = order * market.open_mark[row, asset]
-            traded += abs(value)
-            cost += abs(value) * market.one_way_cost[asset] * rules.cost_multiplier
-            impact += value * price_shift[asset]
-            cash -= value
-            accounts.quantity[i, k] += order
-    accounts.cash[i] = cash - cost - impact
-    equity = report.equity_open[i]
-    report.turnover[i] = traded / equity if equity > 0.0 else 0.0
-    report.cost[i] = (cost + impact) / equity if equity > 0.0 else 0.0
+    assets, quantities, orders = accounts.assets, accounts.quantity, report.orders
+    for i in range(skip.shape[0]):
+        if skip[i]:
+            continue
+        row = accounts.row[i]
+        bought = 0.0
+        traded = 0.0
+        cost = 0.0
+        impact = 0.0
+        for k in range(assets.shape[1]):
+            order = orders[i, k]
+            if order != 0.0:
+                asset = assets[i, k]
+                value = order * market.open_mark[row, asset]
+                bought += value
+                traded += abs(value)
+                cost += abs(value) * market.one_way_cost[asset]
+                impact += value * price_shift[asset]
+                quantities[i, k] += order
+        cost = cost * rules.cost_multiplier + impact
+        accounts.cash[i] -= bought + cost
+        per_equity = 1.0 / report.equity_open[i] if report.equity_open[i] > 0.0 else 0.0
+        report.turnover[i] = traded * per_equity
+        report.cost[i] = cost * per_equity
 
 
 @njit(cache=True)
-def _close_session(i: int, market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules) -> None:
-    """Pay borrow, value the account at the close, and work out the terms of the reward."""
-    row = accounts.row[i]
-    before = accounts.equity[i]
-    held = 0.0
-    short = 0.0
-    for k in range(accounts.assets.shape[1]):
-        quantity = accounts.quantity[i, k]
-        value = quantity * market.close_mark[row, accounts.assets[i, k]] if quantity != 0.0 else 0.0
-        accounts.weights[i, k] = value
-        held += value
-        if quantity < 0.0:
-            short += abs(value)
-    borrow = short * rules.borrow_per_session
-    accounts.cash[i] -= borrow
-    if report.equity_open[i] > 0.0:
-        report.cost[i] += borrow / report.equity_open[i]
-    equity = accounts.cash[i] + held
-    accounts.equity[i] = equity
-    accounts.peak[i] = max(accounts.peak[i], equity)
-    if equity <= 0.0:
-        _bankrupt(i, accounts, equity)
-    else:
+def _close_session(
+    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, skip: BoolArray
+) -> None:
+    """Pay borrow, value the accounts at the close, and work out the terms of the reward."""
+    assets, quantities, weights = accounts.assets, accounts.quantity, accounts.weights
+    for i in range(skip.shape[0]):
+        if skip[i]:
+            continue
+        row = accounts.row[i]
+        held = 0.0
+        short = 0.0
         gross = 0.0
-        for k in range(accounts.assets.shape[1]):
-            accounts.weights[i, k] /= equity
-            gross += abs(accounts.weights[i, k])
-        accounts.gross[i] = gross
-    log_return = np.log(max(equity / before, _WORST_RATIO)) if before > 0.0 else 0.0
-    report.log_return[i] = log_return
-    report.risk_penalty[i] = 0.5 * rules.risk_aversion * log_return * log_return
+        for k in range(assets.shape[1]):
+            quantity = quantities[i, k]
+            value = quantity * market.close_mark[row, assets[i, k]] if quantity != 0.0 else 0.0
+            weights[i, k] = value
+            held += value
+            gross += abs(value)
+            if quantity < 0.0:
+                short += abs(value)
+        borrow = short * rules.borrow_per_session
+        if report.equity_open[i] > 0.0:
+            report.cost[i] += borrow / report.equity_open[i]
+        accounts.cash[i] -= borrow
+        equity = accounts.cash[i] + held
+        if equity <= 0.0:
+            accounts.cash[i] = equity
+            quantities[i, :] = 0.0
+        per_equity = 1.0 / equity if equity > 0.0 else 0.0
+        for k in range(assets.shape[1]):
+            weights[i, k] *= per_equity
+        accounts.gross[i] = gross * per_equity
+        before = accounts.equity[i]
+        accounts.equity[i] = equity
+        accounts.peak[i] = max(accounts.peak[i], equity)
+        log_return = np.log(max(equity / before, _WORST_RATIO)) if before > 0.0 else 0.0
+        report.log_return[i] = log_return
+        report.risk_penalty[i] = 0.5 * rules.risk_aversion * log_return * log_return
 
 
 @njit(cache=True)
-def _bankrupt(i: int, accounts: Accounts, equity: float) -> None:
-    """Nothing is held any more; the equity stays where it fell."""
-    accounts.cash[i] = equity
-    accounts.gross[i] = 0.0
-    accounts.quantity[i, :] = 0.0
-    accounts.weights[i, :] = 0.0
-
-
-@njit(cache=True)
-def _clear_report(i: int, report: SessionReport) -> None:
-    report.targets[i, :] = 0.0
-    report.orders[i, :] = 0.0
-    report.equity_open[i] = 0.0
-    report.turnover[i] = 0.0
-    report.cost[i] = 0.0
-    report.log_return[i] = 0.0
-    report.risk_penalty[i] = 0.0
-    report.limits[i] = 0
-
-
-@njit(cache=True)
-def _count_observed(i: int, market: MarketArrays, accounts: Accounts) -> int:
-    row = accounts.row[i]
+def _write_account_columns(
+    i: int, accounts: Accounts, rules: KernelRules, line: Float32Array, num_columns: int
+) -> None:
+    """Fill in position, gross exposure and drawdown next to the features and the observed mask."""
+    num_held = accounts.assets.shape[1]
     count = 0
-    for k in range(accounts.assets.shape[1]):
-        count += market.observed[row, accounts.assets[i, k]]
-    return count
-
-
-@njit(cache=True)
-def _observe(i: int, market: MarketArrays, accounts: Accounts, rules: KernelRules, out: Float32Array) -> None:
-    row = accounts.row[i]
-    num_features = market.features.shape[2]
-    unit = _position_unit(_count_observed(i, market, accounts), rules)
+    for k in range(num_held):
+        count += line[(k + 1) * num_columns - 3] > 0.0
+    unit = _position_unit(count, rules)
     per_unit = 1.0 / unit if unit > 0.0 else 0.0
     gross = np.float32(accounts.gross[i])
     drawdown = np.float32(accounts.equity[i] / accounts.peak[i] - 1.0)
-    for k in range(accounts.assets.shape[1]):
-        asset = accounts.assets[i, k]
-        # Slices on both sides let LLVM turn the loop into a block copy; scalar indices are several times slower.
-        line = out[i, k]
-        if market.observed[row, asset]:
-            source = market.features[row, asset]
-            for f in range(num_features):
-                line[f] = source[f]
-            line[num_features] = np.float32(accounts.weights[i, k] * per_unit)
-            line[num_features + 1] = np.float32(1.0)
-        else:
-            line[: num_features + 2] = np.float32(0.0)
-        line[num_features + 2] = gross
-        line[num_features + 3] = drawdown
+    for k in range(num_held):
+        end = (k + 1) * num_columns
+        line[end - 4] = np.float32(accounts.weights[i, k] * per_unit) * line[end - 3]
+        line[end - 2] = gross
+        line[end - 1] = drawdown
