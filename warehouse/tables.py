@@ -1,0 +1,302 @@
+"""Every table of the warehouse: its columns, its key, and what a write does to the rows that are there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from wealtharena.core import AssetClass
+
+VENDORS = ("simulator", "files")
+"""Vendors with raw tables."""
+
+Mode = Literal["append_new", "replace", "upsert"]
+
+TEXT = pa.string()
+NUMBER = pa.float64()
+COUNT = pa.int64()
+FLAG = pa.bool_()
+DAY = pa.date32()
+MOMENT = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """What a table holds.
+
+    Attributes:
+        name: ``{layer}_{source or subject}__{what}``.
+        schema: columns. A column that may not be missing is not nullable; float64 always may be.
+        key: columns that identify a row and give the order of reading.
+        mode: ``append_new`` keeps every version of a row and reads the newest (``known_at`` says since when it was
+            known); ``replace`` exchanges the written slice as a whole; ``upsert`` exchanges rows of equal key.
+        description: one line for people.
+        partition_by: only with ``replace``: columns that name a slice. The ``partition`` of a write or a reference
+            gives their values joined by ``/``, of the first column alone or of all.
+        bookkeeping: columns that say how a row came about; they do not count when contents are compared.
+        extra_columns: type of further columns that a frame may bring, None if it may not.
+        unique: False where the key only gives the order and equal rows may stand side by side.
+    """
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    mode: Mode
+    description: str
+    partition_by: tuple[str, ...] = ()
+    bookkeeping: tuple[str, ...] = ()
+    extra_columns: pa.DataType | None = None
+    unique: bool = True
+
+
+def _schema(columns: Mapping[str, pa.DataType], optional: tuple[str, ...] = ()) -> pa.Schema:
+    return pa.schema(
+        [pa.field(name, kind, nullable=kind == NUMBER or name in optional) for name, kind in columns.items()]
+    )
+
+
+_COLLECTED = {"payload_hash": TEXT, "vendor": TEXT, "run_id": TEXT, "known_at": MOMENT}
+_HOW_COLLECTED = ("payload_hash", "run_id", "known_at")
+_PRICES = {"open": NUMBER, "high": NUMBER, "low": NUMBER, "close": NUMBER}
+_NIGHT_AND_AGENT = {"night": TEXT, "agent": TEXT}
+
+
+def _raw_tables(vendor: str) -> tuple[TableSpec, ...]:
+    return (
+        TableSpec(
+            name=f"raw_{vendor}__daily_bars",
+            schema=_schema(
+                {"symbol": TEXT, "asset_class": TEXT, "session_date": DAY}
+                | _PRICES
+                | {"adj_close": NUMBER, "volume": NUMBER, "price_basis": TEXT}
+                | _COLLECTED
+            ),
+            key=("symbol", "session_date"),
+            mode="append_new",
+            bookkeeping=_HOW_COLLECTED,
+            description=f"Daily bars as {vendor} sent them, every version with the moment it became known",
+        ),
+        TableSpec(
+            name=f"raw_{vendor}__macro",
+            schema=_schema(
+                {"series": TEXT, "reference_date": DAY, "value": NUMBER, "available_date": DAY} | _COLLECTED,
+                optional=("available_date",),
+            ),
+            key=("series", "reference_date"),
+            mode="append_new",
+            bookkeeping=_HOW_COLLECTED,
+            description=f"Macro observations as {vendor} sent them, every version with the moment it became known",
+        ),
+    )
+
+
+def _class_tables(asset_class: AssetClass) -> tuple[TableSpec, ...]:
+    return (
+        TableSpec(
+            name=f"core_{asset_class}__daily_bars",
+            schema=_schema(
+                {"symbol": TEXT, "session_date": DAY}
+                | _PRICES
+                | {"volume": NUMBER, "adj_factor": NUMBER, "tradable": FLAG, "flags": TEXT}
+            ),
+            key=("symbol", "session_date"),
+            mode="replace",
+            description=f"Checked daily bars of {asset_class} with their adjustment factor",
+        ),
+        TableSpec(
+            name=f"out_{asset_class}__features",
+            schema=_schema(
+                {"symbol": TEXT, "session_date": DAY, "observed": FLAG, "dollar_volume": NUMBER, "volatility": NUMBER}
+            ),
+            key=("symbol", "session_date"),
+            mode="replace",
+            extra_columns=NUMBER,
+            description=f"What the {asset_class} agent observes, one further column per feature",
+        ),
+    )
+
+
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec
+    for spec in (
+        *(spec for vendor in VENDORS for spec in _raw_tables(vendor)),
+        *(spec for asset_class in AssetClass for spec in _class_tables(asset_class)),
+        TableSpec(
+            name="core_macro__observations",
+            schema=_schema({"series": TEXT, "reference_date": DAY, "value": NUMBER, "available_date": DAY}),
+            key=("series", "reference_date"),
+            mode="replace",
+            description="Macro observations with the first day on which each may be used",
+        ),
+        TableSpec(
+            name="core_market__instruments",
+            schema=_schema({"symbol": TEXT, "asset_class": TEXT, "exchange": TEXT, "currency": TEXT, "sector": TEXT}),
+            key=("symbol",),
+            mode="replace",
+            partition_by=("asset_class",),
+            description="Every instrument that was asked for",
+        ),
+        TableSpec(
+            name="core_market__corporate_actions",
+            schema=_schema(
+                {
+                    "asset_class": TEXT,
+                    "symbol": TEXT,
+                    "ex_date": DAY,
+                    "kind": TEXT,
+                    "ratio": NUMBER,
+                    "evidence": TEXT,
+                    "source": TEXT,
+                }
+            ),
+            key=("symbol", "ex_date", "kind"),
+            mode="replace",
+            partition_by=("asset_class",),
+            description="Splits, consolidations and demergers behind the adjustment factors",
+        ),
+        TableSpec(
+            name="core_market__coverage",
+            schema=_schema(
+                {
+                    "asset_class": TEXT,
+                    "symbol": TEXT,
+                    "first_session": DAY,
+                    "last_session": DAY,
+                    "expected_sessions": COUNT,
+                    "observed_sessions": COUNT,
+                    "missing_sessions": COUNT,
+                    "delisted_on": DAY,
+                },
+                optional=("first_session", "last_session", "delisted_on"),
+            ),
+            key=("symbol",),
+            mode="replace",
+            partition_by=("asset_class",),
+            description="Sessions that each symbol should have and has",
+        ),
+        TableSpec(
+            name="core_quality__quarantine",
+            schema=_schema(
+                {
+                    "asset_class": TEXT,
+                    "symbol": TEXT,
+                    "session_date": DAY,
+                    "rule": TEXT,
+                    "column": TEXT,
+                    "value": TEXT,
+                    "reason": TEXT,
+                },
+                optional=("session_date",),
+            ),
+            key=("asset_class", "symbol", "session_date", "rule", "column", "value", "reason"),
+            mode="replace",
+            partition_by=("asset_class",),
+            unique=False,
+            description="Raw rows that curation refused, with the rule and the reason",
+        ),
+        TableSpec(
+            name="core_quality__outcomes",
+            schema=_schema(
+                {
+                    "run_id": TEXT,
+                    "night": TEXT,
+                    "vendor": TEXT,
+                    "symbol": TEXT,
+                    "asset_class": TEXT,
+                    "outcome": TEXT,
+                    "reason": TEXT,
+                    "rows": COUNT,
+                    "first_date": DAY,
+                    "last_date": DAY,
+                },
+                optional=("first_date", "last_date"),
+            ),
+            key=("night", "run_id", "vendor", "symbol"),
+            mode="upsert",
+            description="How the collection of each symbol ended in each run, and why",
+        ),
+        TableSpec(
+            name="out_training__curves",
+            schema=_schema(
+                _NIGHT_AND_AGENT | {"iteration": COUNT, "env_steps": COUNT, "metric": TEXT, "value": NUMBER}
+            ),
+            key=("night", "agent", "metric", "iteration"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Learning curves",
+        ),
+        TableSpec(
+            name="out_backtest__daily_equity",
+            schema=_schema(
+                _NIGHT_AND_AGENT
+                | {"strategy": TEXT, "session_date": DAY, "equity": NUMBER, "return": NUMBER}
+                | {"turnover": NUMBER, "cost": NUMBER, "gross": NUMBER}
+            ),
+            key=("night", "agent", "strategy", "session_date"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Equity of each agent and baseline per session of the held-out window",
+        ),
+        TableSpec(
+            name="out_backtest__weights",
+            schema=_schema(
+                _NIGHT_AND_AGENT | {"strategy": TEXT, "session_date": DAY, "symbol": TEXT, "weight": NUMBER}
+            ),
+            key=("night", "agent", "strategy", "session_date", "symbol"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Weights held per session of the held-out window",
+        ),
+        TableSpec(
+            name="out_backtest__metrics",
+            schema=_schema(_NIGHT_AND_AGENT | {"strategy": TEXT, "kind": TEXT, "metric": TEXT, "value": NUMBER}),
+            key=("night", "agent", "strategy", "kind", "metric"),
+            mode="upsert",
+            description="Return, Sharpe ratio, drawdown and so on, one row per figure",
+        ),
+        TableSpec(
+            name="out_promotion__decisions",
+            schema=_schema(
+                {
+                    "night": TEXT,
+                    "decision_id": TEXT,
+                    "agent": TEXT,
+                    "candidate_version": TEXT,
+                    "champion_version": TEXT,
+                    "outcome": TEXT,
+                    "reason": TEXT,
+                    "numbers": TEXT,
+                    "decided_at": MOMENT,
+                    "decided_by": TEXT,
+                }
+            ),
+            key=("night", "decision_id"),
+            mode="upsert",
+            bookkeeping=("decided_at",),
+            description="Every decision of the promotion gate with its figures (JSON) and reason",
+        ),
+        TableSpec(
+            name="out_portfolio__signals",
+            schema=_schema(
+                {"night": TEXT, "as_of": DAY, "agent": TEXT, "model_version": TEXT}
+                | {"symbol": TEXT, "target_weight": NUMBER}
+            ),
+            key=("night", "agent", "symbol"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Target weights for the next session",
+        ),
+        TableSpec(
+            name="out_runs__receipts",
+            schema=_schema(
+                {"night": TEXT, "stage": TEXT, "item": TEXT, "status": TEXT, "inputs_hash": TEXT}
+                | {"receipt": TEXT, "message": TEXT, "run_id": TEXT, "finished_at": MOMENT}
+            ),
+            key=("night", "stage", "item"),
+            mode="upsert",
+            bookkeeping=("run_id", "finished_at"),
+            description="What each stage left behind for each item (JSON), found again by its inputs, or why it failed",
+        ),
+    )
+}
