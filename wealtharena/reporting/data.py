@@ -1,0 +1,275 @@
+"""What a report is made of. Plain values: NaN stands for a number that is not defined, None for a missing part."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from wealtharena.core import TableRef
+from wealtharena.core.panel import DateArray, FloatArray
+
+NAN = float("nan")
+
+
+class Verdict(StrEnum):
+    """How the night ended for an agent."""
+
+    PROMOTED = "promoted"
+    """The newly trained policy is the champion now."""
+    KEPT = "champion kept"
+    """The champion of the night before stays in service."""
+    BASELINE = "baseline serves"
+    """No policy is good enough; a fixed rule is the champion."""
+    FAILED = "failed"
+    """The agent's training or backtest broke."""
+
+
+class CurveRole(StrEnum):
+    """What a curve stands for; decides how it is drawn."""
+
+    AGENT = "agent"
+    CHAMPION = "champion"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Results on the held-out window, after costs. All fractions, not per cent.
+
+    Attributes:
+        total_return: growth over the window less one.
+        sharpe: annual Sharpe ratio.
+        sharpe_standard_error: standard error of ``sharpe``.
+        max_drawdown: deepest fall from a peak, at most 0.
+        turnover: traded value over equity, per year.
+        volatility: annual standard deviation of the returns.
+    """
+
+    total_return: float = NAN
+    sharpe: float = NAN
+    sharpe_standard_error: float = NAN
+    max_drawdown: float = NAN
+    turnover: float = NAN
+    volatility: float = NAN
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule of the promotion gate and what it found."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Equity of one account: ``dates`` (T,) and ``equity`` (T,) in any unit; drawn relative to its first value."""
+
+    label: str
+    role: CurveRole
+    dates: DateArray
+    equity: FloatArray
+
+
+@dataclass(frozen=True)
+class WeightPath:
+    """Weights held over time: ``weights`` (T, A), negative for short positions."""
+
+    dates: DateArray
+    symbols: tuple[str, ...]
+    weights: FloatArray
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Progress of one training.
+
+    Attributes:
+        env_steps: (K,) environment steps at which training returns were noted.
+        training_return: (K,) mean episode return.
+        validation_env_steps: (V,) environment steps at which the policy was scored on the validation window.
+        validation_sharpe: (V,) annual Sharpe ratio there.
+        selected_env_steps: steps of the checkpoint that was kept, None if unknown.
+    """
+
+    env_steps: FloatArray
+    training_return: FloatArray
+    validation_env_steps: FloatArray
+    validation_sharpe: FloatArray
+    selected_env_steps: int | None = None
+
+
+@dataclass(frozen=True)
+class AgentReport:
+    """One agent's night. A failed agent has ``verdict`` FAILED, its ``reason``, and whatever else came to be.
+
+    Attributes:
+        name: canonical agent name.
+        algorithm: learning algorithm.
+        verdict: how the night ended.
+        reason: why, in words.
+        champion: what is in service from now on (``"version 3, PPO"``), ``""`` if nothing is.
+        performance: the new policy's results.
+        baseline: name of the best baseline.
+        baseline_performance: its results.
+        checks: the gate's rules in the order of their evaluation.
+        curves: equity on the held-out window.
+        weights: weights on the held-out window.
+        learning: the training's progress.
+    """
+
+    name: str
+    algorithm: str
+    verdict: Verdict
+    reason: str
+    champion: str = ""
+    performance: Performance | None = None
+    baseline: str = ""
+    baseline_performance: Performance | None = None
+    checks: tuple[Check, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    weights: WeightPath | None = None
+    learning: LearningCurve | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """What a champion wants to hold from the next session on.
+
+    Attributes:
+        agent: canonical agent name.
+        symbol: instrument.
+        weight: target weight in the agent's account.
+        previous_weight: weight before; NaN if unknown.
+        last_close: price on which the decision rests; NaN if there is none.
+    """
+
+    agent: str
+    symbol: str
+    weight: float
+    previous_weight: float = NAN
+    last_close: float = NAN
+
+
+@dataclass(frozen=True, slots=True)
+class BookPosition:
+    """A position of the meta-agent's combined book: ``weight`` in total equity."""
+
+    symbol: str
+    agent: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolCoverage:
+    """Whether and how far a symbol's history arrived.
+
+    Attributes:
+        symbol: instrument.
+        outcome: how its collection ended (``rows``, ``empty``, ``unknown_symbol`` …).
+        reason: why there are no usable rows; ``""`` if there are.
+        first_session, last_session: span of its bars.
+        observed_sessions, expected_sessions: bars there, and sessions of its exchange in that span.
+        delisted_on: first session without it for good.
+    """
+
+    symbol: str
+    outcome: str
+    reason: str = ""
+    first_session: date | None = None
+    last_session: date | None = None
+    observed_sessions: int = 0
+    expected_sessions: int = 0
+    delisted_on: date | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """No usable bar at all."""
+        return self.observed_sessions == 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCoverage:
+    """Every symbol that was asked for in an asset class, present or not."""
+
+    asset_class: str
+    symbols: tuple[SymbolCoverage, ...]
+
+    @property
+    def missing(self) -> tuple[SymbolCoverage, ...]:
+        """Symbols without a usable bar."""
+        return tuple(item for item in self.symbols if item.is_missing)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineCount:
+    """Cells or rows that a curation rule took out, with one example in words."""
+
+    rule: str
+    rows: int
+    symbols: int
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailure:
+    """A stage that did not finish."""
+
+    stage: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of history: first and last session, and how many there are."""
+
+    name: str
+    first: date
+    last: date
+    sessions: int
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that the report shows.
+
+    Attributes:
+        night: last session that the run knew of.
+        next_session: session for which the signals are meant, None if unknown.
+        profile, source: profile of the settings and name of the vendor.
+        is_demo: the market is simulated.
+        seed, settings_hash, data_version, git_commit: identity of the run.
+        agents: the six agents and the meta-agent, in the order of their display.
+        capital: share of total equity per agent in the combined book.
+        book: the combined book.
+        signals: target weights of every champion.
+        coverage: data per asset class.
+        quarantine: rows taken out, by rule.
+        failures: stages that did not finish.
+        lineage: tables and versions that the night read or wrote.
+        windows: training, validation and held-out window.
+        one_way_cost_bps: cost of trading per asset class.
+        bars_collected: rows of market data in the night's tables, None if unknown.
+    """
+
+    night: date
+    profile: str
+    source: str
+    is_demo: bool
+    seed: int
+    settings_hash: str
+    data_version: str
+    git_commit: str = ""
+    next_session: date | None = None
+    agents: tuple[AgentReport, ...] = ()
+    capital: tuple[tuple[str, float], ...] = ()
+    book: tuple[BookPosition, ...] = ()
+    signals: tuple[SignalRow, ...] = ()
+    coverage: tuple[ClassCoverage, ...] = ()
+    quarantine: tuple[QuarantineCount, ...] = ()
+    failures: tuple[StageFailure, ...] = ()
+    lineage: tuple[TableRef, ...] = ()
+    windows: tuple[Window, ...] = ()
+    one_way_cost_bps: dict[str, float] = field(default_factory=dict)
+    bars_collected: int | None = None

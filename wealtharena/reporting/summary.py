@@ -1,0 +1,93 @@
+"""The night in one sentence and a few figures."""
+
+import math
+from dataclasses import dataclass
+
+from wealtharena.reporting.data import AgentReport, ReportData, Verdict
+
+META = "meta"
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A figure at the top of the report.
+
+    Attributes:
+        label: what it is.
+        value: the figure.
+        note: a few words below it.
+        tone: ``good``, ``bad`` or ``""``.
+    """
+
+    label: str
+    value: str
+    note: str
+    tone: str = ""
+
+
+def summary_sentence(data: ReportData) -> str:
+    """Such as ``2 of 6 agents promoted, 3 champions kept, 1 failed: reits.``"""
+    if not data.agents:
+        return "No agent was trained."
+    by_verdict = {verdict: [a.name for a in data.agents if a.verdict is verdict] for verdict in Verdict}
+    promoted, kept = len(by_verdict[Verdict.PROMOTED]), len(by_verdict[Verdict.KEPT])
+    baselines, failed = len(by_verdict[Verdict.BASELINE]), by_verdict[Verdict.FAILED]
+    parts = [f"{promoted} of {len(data.agents)} agents promoted"]
+    if kept:
+        parts.append(f"{kept} {_plural('champion', kept)} kept")
+    if baselines:
+        parts.append(f"{baselines} {_plural('baseline', baselines)} {'serves' if baselines == 1 else 'serve'}")
+    if failed:
+        parts.append(f"{len(failed)} failed: {', '.join(failed)}")
+    return ", ".join(parts) + "."
+
+
+def highlights(data: ReportData) -> list[Highlight]:
+    """The combined book's result, the best agent, the data, and what went wrong."""
+    found = [_combined(data), _best_agent(data), _coverage(data), _failures(data)]
+    return [item for item in found if item is not None]
+
+
+def _combined(data: ReportData) -> Highlight | None:
+    results = [a.performance for a in data.agents if a.name == META and a.performance]
+    if not results or not math.isfinite(results[0].total_return):
+        return None
+    value = f"{results[0].total_return:+.1%}".replace("-", "−")
+    note = (
+        f"Sharpe {results[0].sharpe:.2f}, held-out window".replace("-", "−", 1)
+        if math.isfinite(results[0].sharpe)
+        else "held-out window"
+    )
+    return Highlight("Combined book", value, note, "good" if results[0].total_return >= 0 else "bad")
+
+
+def _best_agent(data: ReportData) -> Highlight | None:
+    scored = [(_sharpe(agent), agent) for agent in data.agents if agent.name != META]
+    scored = [(sharpe, agent) for sharpe, agent in scored if math.isfinite(sharpe)]
+    if not scored:
+        return None
+    sharpe, agent = max(scored, key=lambda item: item[0])
+    return Highlight("Best Sharpe", f"{sharpe:.2f}".replace("-", "−"), f"{agent.name}, {agent.algorithm}")
+
+
+def _coverage(data: ReportData) -> Highlight | None:
+    if not data.coverage:
+        return None
+    asked = sum(len(item.symbols) for item in data.coverage)
+    missing = sum(len(item.missing) for item in data.coverage)
+    note = "every symbol arrived" if not missing else f"{missing} missing, reasons below"
+    return Highlight("Symbols", f"{asked - missing} of {asked}", note, "bad" if missing else "")
+
+
+def _failures(data: ReportData) -> Highlight | None:
+    if not data.failures:
+        return None
+    return Highlight("Failed stages", str(len(data.failures)), data.failures[0].stage, "bad")
+
+
+def _sharpe(agent: AgentReport) -> float:
+    return agent.performance.sharpe if agent.performance else math.nan
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
