@@ -1,21 +1,25 @@
 """Gathers a vendor's answers into frames and one outcome per symbol, whatever the vendor is."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 
 import pandas as pd
 
+from wealtharena.core.asset_class import AssetClass
+from wealtharena.core.errors import DataWindowError
 from wealtharena.core.market_data import (
     BAR_COLUMNS,
     MACRO_COLUMNS,
     FetchRequest,
     FetchResult,
+    Instrument,
     Outcome,
     PriceBasis,
     Vendor,
 )
 
+MAX_REASONS = 5
 OUTCOME_COLUMNS = ("symbol", "outcome", "reason", "rows", "first_date", "last_date")
 UNPARSED_COLUMNS = ("symbol", "session_date", "rule", "column", "value", "reason")
 
@@ -45,6 +49,57 @@ def collect_bars(vendor: Vendor, request: FetchRequest, on_symbol: Callable[[str
 def collect_macro(vendor: Vendor, request: FetchRequest, on_symbol: Callable[[str], None]) -> Collected:
     """Macro observations of every series of the request."""
     return _gather(vendor.fetch_macro(request), request, MACRO_COLUMNS, on_symbol)
+
+
+def raw_bar_rows(
+    collected: Collected, asset_class: AssetClass, vendor: str, run_id: str, known_at: datetime
+) -> pd.DataFrame:
+    """Rows of ``raw_<vendor>__daily_bars``; of several rows with one date the first stands, the rest is curation's."""
+    rows = collected.frame.dropna(subset=["session_date"]).drop_duplicates(["symbol", "session_date"])
+    return rows.assign(asset_class=str(asset_class), vendor=vendor, run_id=run_id, known_at=known_at)
+
+
+def raw_macro_rows(collected: Collected, vendor: str, run_id: str, known_at: datetime) -> pd.DataFrame:
+    """Rows of ``raw_<vendor>__macro``."""
+    rows = collected.frame.dropna(subset=["reference_date"]).drop_duplicates(["symbol", "reference_date"])
+    rows = rows.rename(columns={"symbol": "series"}).drop(columns="price_basis")
+    return rows.assign(vendor=vendor, run_id=run_id, known_at=known_at)
+
+
+def instrument_rows(instruments: Sequence[Instrument]) -> pd.DataFrame:
+    """Rows of ``core_market__instruments``."""
+    return pd.DataFrame([asdict(item) | {"asset_class": str(item.asset_class)} for item in instruments])
+
+
+def problems(collected: Collected) -> tuple[str, ...]:
+    """Input that a person should mend: what the vendor rejected, and cells that are no numbers."""
+    rejected = collected.outcomes[collected.outcomes["outcome"] == str(Outcome.REJECTED)]
+    texts = [f"{symbol}: {reason}" for symbol, reason in zip(rejected["symbol"], rejected["reason"], strict=True)]
+    cells = collected.unparsed
+    texts += [f"{symbol}: {reason}" for symbol, reason in zip(cells["symbol"], cells["reason"], strict=True)]
+    return tuple(texts)
+
+
+def missing_symbols(collected: Collected, curated: Sequence[str]) -> dict[str, str]:
+    """Reason per symbol that was asked for and is not among those with ``curated`` rows."""
+    present = set(curated)
+    return {
+        symbol: reason or "every row went to quarantine"
+        for symbol, reason in zip(collected.outcomes["symbol"], collected.outcomes["reason"], strict=True)
+        if symbol not in present
+    }
+
+
+def require_coverage(asset_class: AssetClass, asked: int, missing: Mapping[str, str], min_coverage: float) -> None:
+    """Raises a DataWindowError that names the missing symbols if too few of a class have data."""
+    share = 1.0 - len(missing) / asked if asked else 0.0
+    if share < min_coverage:
+        reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(missing.items())[:MAX_REASONS])
+        more = f" and {len(missing) - MAX_REASONS} more" if len(missing) > MAX_REASONS else ""
+        raise DataWindowError(
+            f"{asset_class}: vendors.min_coverage asks for {min_coverage:.0%} of {asked} symbols, got {share:.0%} "
+            f"({reasons or 'the source has no symbol of this class'}{more})"
+        )
 
 
 def _gather(

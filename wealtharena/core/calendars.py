@@ -1,0 +1,66 @@
+"""Trading sessions of exchanges, and which instruments stopped trading for good."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from wealtharena.core.errors import SettingsError
+
+
+def exchange_sessions(exchange: str, start: date, end: date) -> pd.DatetimeIndex:
+    """Sessions of an exchange from ``start`` to ``end``, both included, as ``datetime64[us]`` at midnight.
+
+    Args:
+        exchange: exchange_calendars name (``XASX``, ``XNYS``, ``24/7``, ``24/5``).
+
+    Raises:
+        SettingsError: exchange_calendars does not know the name.
+    """
+    if end < start:
+        return pd.DatetimeIndex([], dtype="datetime64[us]")
+    # Whole years: few calendars are built, and the default bounds, which follow the wall clock, are never used.
+    sessions = _sessions_of_years(exchange, start.year, end.year)
+    first = sessions.searchsorted(np.datetime64(start, "us"), side="left")
+    last = sessions.searchsorted(np.datetime64(end, "us"), side="right")
+    return sessions[first:last]
+
+
+def ended_alone(
+    last_bars: Mapping[str, date], exchanges: Mapping[str, str], stale_sessions: int, as_of: date
+) -> dict[str, date]:
+    """Instruments of one asset class that stopped trading for good, with the date of their last bar.
+
+    An instrument has ended when its last bar lies more than ``stale_sessions`` sessions before the last bar of its
+    exchange's group, and no other instrument of the group ended on that same day: several files that end together
+    are a source that ends, not companies that were delisted.
+
+    Args:
+        last_bars: last bar of each instrument, not after ``as_of``.
+        exchanges: exchange of each instrument in ``last_bars``.
+    """
+    ended: dict[str, date] = {}
+    for exchange in sorted(set(exchanges[symbol] for symbol in last_bars)):
+        group = {symbol: day for symbol, day in last_bars.items() if exchanges[symbol] == exchange}
+        newest = min(max(group.values()), as_of)
+        days = list(group.values())
+        for symbol, day in sorted(group.items()):
+            missed = len(exchange_sessions(exchange, day, newest)) - 1
+            if missed > stale_sessions and days.count(day) == 1:
+                ended[symbol] = day
+    return ended
+
+
+@lru_cache(maxsize=64)
+def _sessions_of_years(exchange: str, first_year: int, last_year: int) -> pd.DatetimeIndex:
+    import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        calendar = exchange_calendars.get_calendar(exchange, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+    except InvalidCalendarName:
+        raise SettingsError(f"exchange {exchange!r} must be a name that exchange_calendars knows") from None
+    sessions: pd.DatetimeIndex = calendar.sessions.tz_localize(None).as_unit("us")
+    return pd.DatetimeIndex(sessions, freq=None)

@@ -1,0 +1,73 @@
+"""Macro series of the simulated world: what the simulator publishes about its hidden state, and when."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from wealtharena.core.panel import FloatArray
+from wealtharena.vendors.simulated_paths import BEAR_VOLATILITY, World, macro_noise, moving_average
+
+_PMI_RELEASE_DAYS = 15
+_GLOBAL_VOLATILITY = 0.16
+
+
+def _rate(world: World, seed: int) -> pd.DataFrame:
+    """Policy rate in per cent."""
+    return _daily(world, world.rate)
+
+
+def _carry(world: World, seed: int) -> pd.DataFrame:
+    """Rate differential behind the carry of the currencies, in standard units."""
+    return _daily(world, world.carry)
+
+
+def _vix(world: World, seed: int) -> pd.DataFrame:
+    """Annualised volatility of the global factor in per cent, with 3 % of noise."""
+    level = np.exp(world.log_volatility) * np.where(world.bull, 1.0, BEAR_VOLATILITY)
+    noise = np.exp(0.03 * macro_noise(seed, "SIM_VIX", len(world.days)))
+    return _daily(world, 100.0 * _GLOBAL_VOLATILITY * level * noise)
+
+
+def _term(world: World, seed: int) -> pd.DataFrame:
+    """Slope of the yield curve in per cent: follows the regime with a half-life of ten days, with noise."""
+    mood = moving_average(np.where(world.bull, 1.0, -1.0), 10)
+    return _daily(world, 1.0 + 0.8 * mood + 0.15 * macro_noise(seed, "SIM_TERM", len(world.days)))
+
+
+def _pmi(world: World, seed: int) -> pd.DataFrame:
+    """Monthly survey: 50 plus five times the month's mean regime, dated the first of the month, out mid next month."""
+    months = pd.PeriodIndex(pd.DatetimeIndex(world.days.astype("datetime64[us]")), freq="M")
+    mood = pd.Series(np.where(world.bull, 1.0, -1.0), index=months).groupby(level=0).mean()
+    complete = mood[mood.index.asfreq("D", how="end") <= pd.Period(world.days[-1], freq="D")]
+    value = 50.0 + 5.0 * complete.to_numpy() + macro_noise(seed, "SIM_PMI", len(complete))
+    month_end = complete.index.to_timestamp(how="end").normalize()
+    return _observations(
+        complete.index.to_timestamp(how="start"), value, month_end + pd.Timedelta(days=_PMI_RELEASE_DAYS)
+    )
+
+
+MACRO_SERIES: dict[str, Callable[[World, int], pd.DataFrame]] = {
+    "SIM_CARRY": _carry,
+    "SIM_PMI": _pmi,
+    "SIM_RATE": _rate,
+    "SIM_TERM": _term,
+    "SIM_VIX": _vix,
+}
+
+
+def _daily(world: World, value: FloatArray) -> pd.DataFrame:
+    """Weekday values that are published on the next day."""
+    weekdays = np.is_busday(world.days)
+    days = pd.DatetimeIndex(world.days[weekdays].astype("datetime64[us]"))
+    return _observations(days, value[weekdays], days + pd.Timedelta(days=1))
+
+
+def _observations(reference: pd.DatetimeIndex, value: FloatArray, available: pd.DatetimeIndex) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "reference_date": reference.as_unit("us"),
+            "value": np.round(value, 6),
+            "available_date": available.as_unit("us"),
+        }
+    )

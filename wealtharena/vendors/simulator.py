@@ -1,0 +1,171 @@
+"""The embedded market simulator as a vendor: six correlated asset classes and a few macro series, made from a seed.
+
+What can be learned on it, in formulas, stands in ``wealtharena/vendors/simulated_paths.py`` and ``docs/simulator.md``.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from wealtharena.core.asset_class import AssetClass
+from wealtharena.core.calendars import exchange_sessions
+from wealtharena.core.errors import VendorRejected
+from wealtharena.core.hashing import hash_arrays, hash_json
+from wealtharena.core.market_data import (
+    BAR_COLUMNS,
+    MACRO_COLUMNS,
+    FetchRequest,
+    FetchResult,
+    Instrument,
+    Outcome,
+    PriceBasis,
+)
+from wealtharena.settings import SimulatorSettings
+from wealtharena.vendors.simulated_macro import MACRO_SERIES
+from wealtharena.vendors.simulated_paths import World, simulate_bars, simulate_world
+
+_PREFIXES: dict[AssetClass, str] = {
+    AssetClass.STOCKS: "STK",
+    AssetClass.CRYPTO: "CRY",
+    AssetClass.ETFS: "ETF",
+    AssetClass.CURRENCIES: "CUR",
+    AssetClass.REITS: "REI",
+    AssetClass.COMMODITIES: "COM",
+}
+_CLASSES = {prefix: asset_class for asset_class, prefix in _PREFIXES.items()}
+_SYMBOL = re.compile(r"([A-Z]{3})(\d{2,})\.SIM")
+_SECTORS: dict[AssetClass, tuple[str, ...]] = {
+    AssetClass.STOCKS: ("materials", "technology", "financials", "health", "energy", "consumer"),
+    AssetClass.CRYPTO: ("payments", "platforms"),
+    AssetClass.ETFS: ("growth", "value", "energy", "technology", "bonds", "defensive"),
+    AssetClass.CURRENCIES: ("majors", "crosses"),
+    AssetClass.REITS: ("retail", "industrial", "residential"),
+    AssetClass.COMMODITIES: ("energy", "metals", "grains"),
+}
+# One company of the stocks is delisted after about six years, as in any real universe.
+_DELISTED_SYMBOL = (AssetClass.STOCKS, 4)
+_DELISTED_AFTER_DAYS = 2_250
+
+
+class SimulatorVendor:
+    """``Vendor`` of simulated bars and macro series; the same settings give the same figures in every process."""
+
+    name = "simulator"
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        self._settings = settings
+
+    def instruments(self, asset_classes: Sequence[AssetClass]) -> list[Instrument]:
+        """``symbols_per_class`` instruments of each class, in symbol order."""
+        numbers = range(1, self._settings.symbols_per_class + 1)
+        found = [_instrument(asset_class, number) for asset_class in asset_classes for number in numbers]
+        return sorted(found, key=lambda instrument: instrument.symbol)
+
+    def macro_series(self) -> list[str]:
+        """Names of the simulated macro series."""
+        return sorted(MACRO_SERIES)
+
+    def latest_session(self, asset_classes: Sequence[AssetClass], today: date, min_coverage: float) -> date:
+        """Last day up to ``today`` on which each class had a session for ``min_coverage`` of its instruments.
+
+        Raises:
+            VendorRejected: ``today`` lies before the first simulated session.
+        """
+        return min(self._latest_of_class(asset_class, today, min_coverage) for asset_class in asset_classes)
+
+    def fetch_bars(self, request: FetchRequest) -> Iterator[FetchResult]:
+        """Simulated bars of each symbol; symbols beyond ``symbols_per_class`` are unknown."""
+        world = self._world(request.end)
+        for symbol in request.symbols:
+            known = self._parse(symbol)
+            if known is None:
+                yield _no_rows(symbol, Outcome.UNKNOWN_SYMBOL, f"the simulator has no symbol {symbol}", BAR_COLUMNS)
+            else:
+                yield _result(symbol, self._bars(world, *known), "session_date", request, BAR_COLUMNS)
+
+    def fetch_macro(self, request: FetchRequest) -> Iterator[FetchResult]:
+        """Simulated macro observations of each series."""
+        world = self._world(request.end)
+        for series in request.symbols:
+            if series not in MACRO_SERIES:
+                yield _no_rows(series, Outcome.UNKNOWN_SYMBOL, f"the simulator has no series {series}", MACRO_COLUMNS)
+            else:
+                frame = MACRO_SERIES[series](world, self._settings.seed)
+                yield _result(series, frame, "reference_date", request, MACRO_COLUMNS)
+
+    def _world(self, end: date) -> World:
+        return simulate_world(self._settings.seed, self._settings.start, max(end, self._settings.start))
+
+    def _bars(self, world: World, asset_class: AssetClass, number: int) -> pd.DataFrame:
+        first, last = world.days[0].item(), world.days[-1].item()
+        sessions = exchange_sessions(_instrument(asset_class, number).exchange, first, last)
+        open_days = np.isin(world.days, sessions.to_numpy().astype("datetime64[D]"))
+        if (asset_class, number) == _DELISTED_SYMBOL:
+            open_days[_DELISTED_AFTER_DAYS:] = False
+        settings = self._settings
+        return simulate_bars(world, settings.seed, settings.edge, asset_class, number, open_days)
+
+    def _parse(self, symbol: str) -> tuple[AssetClass, int] | None:
+        match = _SYMBOL.fullmatch(symbol)
+        if match is None or match[1] not in _CLASSES:
+            return None
+        number = int(match[2])
+        known = symbol == _symbol(_CLASSES[match[1]], number) and 1 <= number <= self._settings.symbols_per_class
+        return (_CLASSES[match[1]], number) if known else None
+
+    def _latest_of_class(self, asset_class: AssetClass, today: date, min_coverage: float) -> date:
+        first = max(self._settings.start, today - timedelta(days=31))
+        open_count: dict[date, int] = defaultdict(int)
+        instruments = self.instruments([asset_class])
+        for instrument in instruments:
+            for session in exchange_sessions(instrument.exchange, first, today):
+                open_count[session.date()] += 1
+        covered = [day for day, count in open_count.items() if count >= min_coverage * len(instruments)]
+        if not covered:
+            raise VendorRejected(
+                f"simulator: {asset_class} has no session from {first} to {today} (vendors.simulator.start is "
+                f"{self._settings.start}) for {min_coverage:.0%} of its symbols"
+            )
+        return max(covered)
+
+
+def _instrument(asset_class: AssetClass, number: int) -> Instrument:
+    sectors = _SECTORS[asset_class]
+    exchange, currency = "XNYS", "USD"
+    if asset_class is AssetClass.CRYPTO:
+        exchange = "24/7"
+    elif asset_class is AssetClass.CURRENCIES:
+        exchange = "24/5"
+    elif asset_class is AssetClass.STOCKS and number % 2:
+        exchange, currency = "XASX", "AUD"
+    return Instrument(
+        symbol=_symbol(asset_class, number),
+        asset_class=asset_class,
+        exchange=exchange,
+        currency=currency,
+        sector=sectors[(number - 1) % len(sectors)],
+    )
+
+
+def _symbol(asset_class: AssetClass, number: int) -> str:
+    return f"{_PREFIXES[asset_class]}{number:02d}.SIM"
+
+
+def _result(
+    symbol: str, frame: pd.DataFrame, date_column: str, request: FetchRequest, columns: tuple[str, ...]
+) -> FetchResult:
+    inside = frame[date_column].between(pd.Timestamp(request.start), pd.Timestamp(request.end))
+    rows = frame.loc[inside, list(columns)].reset_index(drop=True)
+    if rows.empty:
+        return _no_rows(symbol, Outcome.EMPTY, f"no simulated rows from {request.start} to {request.end}", columns)
+    numbers = (rows[column].to_numpy() for column in columns)
+    hashed = hash_arrays(part.astype(np.int64) if part.dtype.kind == "M" else part for part in numbers)
+    return FetchResult(symbol, Outcome.ROWS, "", rows, hashed, PriceBasis.SPLIT_ADJUSTED)
+
+
+def _no_rows(symbol: str, outcome: Outcome, reason: str, columns: tuple[str, ...]) -> FetchResult:
+    return FetchResult(symbol, outcome, reason, pd.DataFrame(columns=list(columns)), hash_json([symbol, outcome]))
