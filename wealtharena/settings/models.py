@@ -295,3 +295,12 @@ class Settings(Section):
         if missing:
             raise ValueError(f"costs must name every class of run.asset_classes, missing {', '.join(missing)}")
         return self
+
+    @model_validator(mode="after")
+    def _agents_are_known(self) -> "Settings":
+        for place, names in (("agents", self.agents), ("meta.fusion_weights", self.meta.fusion_weights)):
+            unknown = sorted(set(names) - set(AssetClass))
+            if unknown:
+                known = ", ".join(AssetClass)
+                raise ValueError(f"{place} must name known agents ({known}), got {', '.join(unknown)}")
+        return self

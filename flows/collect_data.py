@@ -1,0 +1,20 @@
+"""Collects every asset class and the macro series, side by side."""
+
+from prefect import flow
+from prefect.states import State
+
+from flows.fan_out import conclude
+from tasks import artifacts
+from tasks.collection import MACRO, STAGE, collect_class, collect_macro
+from tasks.night import Night
+from tasks.stage import StageResult
+
+
+@flow(name="collect-data", flow_run_name="collect-data {night.as_of}", validate_parameters=False)
+def collect_data(night: Night) -> State[StageResult]:
+    """Fetch, curate and store; a class that fails does not keep the others from being stored."""
+    futures = {MACRO: collect_macro.submit(night)}
+    futures |= {str(name): collect_class.submit(night, name) for name in night.asset_classes}
+    state = conclude(night, STAGE, futures)
+    artifacts.data_coverage(night)
+    return state

@@ -1,0 +1,57 @@
+"""The parent flow: one night, every stage in order."""
+
+from datetime import date
+
+from prefect import flow, tags
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, State
+from tasks.conclusion import NightConclusion, conclude_night
+
+from flows.stages import STAGES
+from tasks import tracking
+from tasks.opening import open_night
+from tasks.stage import StageResult
+from wealtharena.core.errors import PipelineError
+from wealtharena.settings import load_settings
+
+
+def _run_name() -> str:
+    parameters = flow_run.get_parameters()
+    return f"nightly {parameters.get('profile')} {parameters.get('as_of') or 'latest'}"
+
+
+@flow(name="nightly", flow_run_name=_run_name)
+def nightly(
+    profile: str = "quickstart",
+    as_of: date | None = None,
+    overrides: list[str] | None = None,
+    agents: list[str] | None = None,
+    force: bool = False,
+) -> State[NightConclusion]:
+    """Collect, compute features, train, backtest, promote, signal and report.
+
+    A stage that fails for one agent goes on with the others; the night then ends failed and says which. A night that
+    was run before with the same data, settings and seed repeats nothing.
+
+    Args:
+        profile: quickstart, files, nightly, or the path of a YAML file.
+        as_of: last session that the night may know of; empty: the latest complete one.
+        overrides: settings as ``key.sub=value``.
+        agents: names of the agents; empty: all.
+        force: repeat what was finished before.
+    """
+    extra = [f"run.as_of={as_of.isoformat()}"] if as_of else []
+    night = open_night(load_settings(profile, [*(overrides or []), *extra]), agents, force)
+    results: list[StageResult] = []
+    with tags("wealtharena", profile, str(night.as_of)), tracking.night_run(night) as outcome:
+        for stage, run in STAGES.items():
+            try:
+                results.append(run(night))
+            except PipelineError as error:
+                # Nothing of an earlier stage is left to work on; the report still tells what happened.
+                results.append(StageResult(stage, failed={"all": str(error)}))
+        conclusion = conclude_night(night, results)
+        outcome.succeeded = not conclusion.failures
+    if conclusion.failures:
+        return Failed(message=conclusion.failure_text(), data=conclusion)
+    return Completed(message=f"night {night.night_id} is complete", data=conclusion)

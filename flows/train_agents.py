@@ -1,0 +1,24 @@
+"""Trains the agents, as many at a time as there are workers."""
+
+from prefect import flow
+from prefect.states import State
+from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.training import STAGE, agents_to_train, train_agent, training_cluster
+
+from flows.fan_out import conclude
+from tasks.night import Night
+from tasks.stage import StageResult
+
+
+@flow(
+    name="train-agents",
+    flow_run_name="train-agents {night.as_of}",
+    validate_parameters=False,
+    # The threads only wait: Ray decides how many trainings run at a time.
+    task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
+)
+def train_agents(night: Night) -> State[StageResult]:
+    """One task per agent, the longest first; one agent's failure does not stop the others."""
+    with training_cluster(night):
+        futures = {agent: train_agent.submit(night, agent) for agent in agents_to_train(night)}
+        return conclude(night, STAGE, futures)

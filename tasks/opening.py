@@ -1,0 +1,75 @@
+"""Opens a night: settles its date and its agents before any work is done."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tasks.night import Night
+from tasks.receipts import TABLE
+from warehouse import Warehouse
+from wealtharena.agents.specs import AGENTS, META_AGENT, resolve_agent
+from wealtharena.core.errors import SettingsError
+from wealtharena.settings import Settings, settings_hash
+from wealtharena.vendors import make_vendor
+
+HOME_ZONE = ZoneInfo("Australia/Sydney")
+
+
+def open_night(settings: Settings, agents: Sequence[str] | None, force: bool, latest_opened: bool = False) -> Night:
+    """The night that these settings mean; the clock is read here and nowhere else.
+
+    Args:
+        settings: as loaded; ``run.as_of`` wins over everything else.
+        agents: names or aliases; None for all agents of ``run.asset_classes``.
+        force: see ``Night``.
+        latest_opened: without ``run.as_of``, take the last night that was opened with these settings, if any.
+
+    Raises:
+        SettingsError: an agent is unknown or its class is not collected, or the date is impossible.
+        VendorUnavailable, VendorRejected: the source cannot be read.
+    """
+    names = _agent_names(settings, agents)
+    # The day before, in the home zone: then every exchange, and the UTC day of crypto, has closed.
+    last_complete_day = datetime.now(HOME_ZONE).date() - timedelta(days=1)
+    opened = _last_opened(settings) if latest_opened else None
+    as_of = settings.run.as_of or opened or _latest_session(settings, names, last_complete_day)
+    _check_date(settings, as_of, datetime.now(HOME_ZONE).date())
+    return Night(settings=settings, as_of=as_of, run_id=uuid.uuid4().hex[:12], agents=names, force=force)
+
+
+def _agent_names(settings: Settings, agents: Sequence[str] | None) -> tuple[str, ...]:
+    traded = [name for name, spec in AGENTS.items() if spec.asset_class in settings.run.asset_classes]
+    if not agents:
+        return tuple(traded)
+    chosen = {resolve_agent(name).name for name in agents}
+    if META_AGENT in chosen:
+        raise SettingsError("--agent must name class agents; the meta-agent is trained whenever there are two or more")
+    outside = sorted(chosen - set(traded))
+    if outside:
+        raise SettingsError(
+            f"run.asset_classes must hold the classes of the chosen agents, missing {', '.join(outside)}"
+        )
+    return tuple(name for name in traded if name in chosen)
+
+
+def _latest_session(settings: Settings, names: Sequence[str], today: date) -> date:
+    classes = [spec.asset_class for name in names if (spec := AGENTS[name]).asset_class is not None]
+    return make_vendor(settings).latest_session(classes, today, settings.vendors.min_coverage)
+
+
+def _last_opened(settings: Settings) -> date | None:
+    warehouse = Warehouse(settings.home / "warehouse")
+    if not warehouse.exists(TABLE):
+        return None
+    suffix = f"-{settings_hash(settings)[:8]}"
+    nights = [str(night) for night in warehouse.read(TABLE, columns=["night"])["night"]]
+    days = [date.fromisoformat(night.removesuffix(suffix)) for night in nights if night.endswith(suffix)]
+    return max(days, default=None)
+
+
+def _check_date(settings: Settings, as_of: date, today: date) -> None:
+    if as_of <= settings.run.history_start:
+        raise SettingsError(f"as_of must be after run.history_start {settings.run.history_start}, got {as_of}")
+    if as_of > today:
+        raise SettingsError(f"as_of must not lie in the future, got {as_of} on {today}")

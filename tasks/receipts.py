@@ -1,0 +1,105 @@
+"""Finished work is found again by what went into it: same inputs, no second run."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+from tasks.night import Night
+from wealtharena import __version__
+from wealtharena.core.errors import PipelineError
+from wealtharena.core.hashing import hash_json
+
+TABLE = "out_runs__receipts"
+DONE, FAILED = "done", "failed"
+
+logger = logging.getLogger(__name__)
+Receipt = TypeVar("Receipt")
+
+
+def once(
+    night: Night,
+    stage: str,
+    item: str,
+    inputs: Mapping[str, Any],
+    compute: Callable[[], Receipt],
+    receipt_type: type[Receipt],
+    is_intact: Callable[[Receipt], bool] = lambda _: True,
+) -> Receipt:
+    """The receipt of a stage: the stored one if the same inputs were worked on before, else that of ``compute``.
+
+    Args:
+        night: the night that asks; a receipt of another night with equal inputs is taken over.
+        stage: name of the stage.
+        item: agent or asset class.
+        inputs: everything that the result depends on, JSON-able.
+        compute: does the work; called at most once.
+        receipt_type: dataclass of the receipt.
+        is_intact: whether what a stored receipt points to is still there and unaltered.
+    """
+    inputs_hash = hash_json([__version__, stage, item, inputs])
+    stored = None if night.force else _find(night, {"stage": stage, "item": item, "inputs_hash": inputs_hash})
+    receipt = None if stored is None else TypeAdapter(receipt_type).validate_json(stored)
+    if receipt is not None and is_intact(receipt):
+        logger.info("%s of %s was finished before with the same inputs: nothing to do", stage, item)
+    else:
+        receipt = compute()
+    text = json.dumps(TypeAdapter(receipt_type).dump_python(receipt, mode="json"), sort_keys=True)
+    _store(night, stage, item, DONE, inputs_hash, text, "")
+    return receipt
+
+
+def finished(night: Night, stage: str, receipt_type: type[Receipt]) -> dict[str, Receipt]:
+    """Receipts of a stage in this night, by item.
+
+    Raises:
+        PipelineError: the stage has not finished anything in this night.
+    """
+    rows = _rows(night, {"night": night.night_id, "stage": stage, "status": DONE})
+    if not rows:
+        raise PipelineError(
+            f"night {night.night_id} has no finished stage {stage!r}: run `wealtharena {stage}` (or `nightly`) first"
+        )
+    return {row["item"]: TypeAdapter(receipt_type).validate_json(row["receipt"]) for row in rows}
+
+
+def record_failure(night: Night, stage: str, item: str, message: str) -> None:
+    """Keeps why an item of a stage could not be finished."""
+    _store(night, stage, item, FAILED, "", "", message)
+
+
+def failures(night: Night) -> dict[tuple[str, str], str]:
+    """Reason per stage and item that failed in this night and was not finished since."""
+    rows = _rows(night, {"night": night.night_id, "status": FAILED})
+    return {(row["stage"], row["item"]): row["message"] for row in rows}
+
+
+def _find(night: Night, where: Mapping[str, str]) -> str | None:
+    rows = _rows(night, {**where, "status": DONE})
+    return rows[0]["receipt"] if rows else None
+
+
+def _rows(night: Night, where: Mapping[str, str]) -> list[dict[str, str]]:
+    if not night.warehouse.exists(TABLE):
+        return []
+    rows: list[dict[str, str]] = night.warehouse.read(TABLE, where=where).to_dict("records")
+    return rows
+
+
+def _store(night: Night, stage: str, item: str, status: str, inputs_hash: str, receipt: str, message: str) -> None:
+    row = {
+        "night": night.night_id,
+        "stage": stage,
+        "item": item,
+        "status": status,
+        "inputs_hash": inputs_hash,
+        "receipt": receipt,
+        "message": message,
+        "run_id": night.run_id,
+        "finished_at": datetime.now(UTC),
+    }
+    night.warehouse.write(TABLE, pa.Table.from_pylist([row]))
