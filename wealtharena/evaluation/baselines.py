@@ -25,7 +25,7 @@ def equal_weight(panel: MarketPanel, rules: TradingRules) -> FloatArray:
     return target_weights(np.ones(panel.observed.shape), panel.observed, rules)
 
 
-def cash(panel: MarketPanel, rules: TradingRules) -> FloatArray:  # noqa: ARG001 - all baselines have one signature
+def cash(panel: MarketPanel, rules: TradingRules) -> FloatArray:
     """Nothing is held. Targets (T, A) of zero."""
     return np.zeros(panel.observed.shape)
 
@@ -36,7 +36,7 @@ def time_series_momentum(panel: MarketPanel, rules: TradingRules) -> FloatArray:
     ``sign(12-month return) x 40 % / volatility``, averaged over the assets that have both, then cut to the limits of
     ``rules``. Moskowitz, Ooi and Pedersen (2012), "Time series momentum", eq. 5, with daily instead of monthly
     rebalancing and without a riskless rate. Row ``t`` uses closes up to ``t`` only. An asset without a year of history,
-    unobserved, or without 21 returns gets 0. The sign is taken of the price difference, so that a price may be negative.
+    unobserved, or without 21 returns gets 0. The sign is that of the price difference: prices may be negative.
 
     Targets (T, A) known at the close of ``t``.
     """

@@ -1,0 +1,181 @@
+"""Backtests over one window: a policy, given weights or the baselines, through the execution kernel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from wealtharena.agents import Policy
+from wealtharena.core.errors import DataWindowError
+from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
+from wealtharena.envs.simulation import SimulationPath, run_policy, run_weights
+from wealtharena.evaluation.baselines import BASELINES
+from wealtharena.evaluation.metrics import Metrics, summarise
+from wealtharena.evaluation.windows import Window
+from wealtharena.execution import TradingRules
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """One account over the T sessions of a window, net of costs; it starts with an equity of 1 in cash.
+
+    Attributes:
+        name: agent or baseline.
+        symbols: A names, the columns of ``weights`` and ``target_weights``.
+        dates: (T,) sessions.
+        equity_open: (T,) equity at the open, before trading.
+        equity: (T,) equity at the close.
+        returns: (T,) simple net return from close to close, the first from the initial equity.
+        turnover: (T,) traded value over equity at the open.
+        cost: (T,) costs over equity at the open.
+        gross: (T,) sum of absolute weights at the close.
+        weights: (T, A) held at the close.
+        target_weights: (T, A) asked for at the open of ``t`` within the limits, that is decided after the close
+            before; NaN where no order was given.
+        metrics: of the whole window.
+        annualisation: sessions per year.
+        finite: False if the policy yielded NaN or infinite scores; these counted as 0.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    dates: DateArray
+    equity_open: FloatArray
+    equity: FloatArray
+    returns: FloatArray
+    turnover: FloatArray
+    cost: FloatArray
+    gross: FloatArray
+    weights: FloatArray
+    target_weights: FloatArray
+    metrics: Metrics
+    annualisation: int
+    finite: bool = True
+
+    def equity_frame(self) -> pd.DataFrame:
+        """One row per session: strategy, session_date, equity, return, turnover, cost, gross."""
+        return pd.DataFrame(
+            {
+                "strategy": self.name,
+                "session_date": self._session_dates(),
+                "equity": self.equity,
+                "return": self.returns,
+                "turnover": self.turnover,
+                "cost": self.cost,
+                "gross": self.gross,
+            }
+        )
+
+    def weights_frame(self) -> pd.DataFrame:
+        """One row per session and symbol: strategy, session_date, symbol, weight (held at the close)."""
+        return pd.DataFrame(
+            {
+                "strategy": self.name,
+                "session_date": np.repeat(self._session_dates(), len(self.symbols)),
+                "symbol": list(self.symbols) * len(self.dates),
+                "weight": self.weights.ravel(),
+            }
+        )
+
+    def metrics_frame(self) -> pd.DataFrame:
+        """One row per metric: strategy, metric, value."""
+        values = {name: float(value) for name, value in self.metrics.as_dict().items()}
+        return pd.DataFrame({"strategy": self.name, "metric": list(values), "value": list(values.values())})
+
+    def _session_dates(self) -> DateArray:
+        return self.dates.astype("datetime64[us]")
+
+
+def backtest_policy(
+    policy: Policy, panel: MarketPanel, window: Window, rules: TradingRules, name: str
+) -> BacktestResult:
+    """Trade a window with a policy. Scores that are not finite count as 0 and mark the result as not ``finite``.
+
+    Args:
+        panel: whole history; the first decision is made after the close before the window.
+        window: rows, first included, last excluded.
+
+    Raises:
+        DataWindowError: the window is empty, not inside the panel, or starts at its first row.
+        ExecutionError: the scores have the wrong shape.
+    """
+    first, last = _checked(window, panel)
+    watched = _Watched(policy)
+    path = run_policy(watched.act, panel, first, last - 1, rules)
+    return _result(path, name, panel.annualisation, finite=watched.finite)
+
+
+def backtest_weights(
+    weights: FloatArray, panel: MarketPanel, window: Window, rules: TradingRules, name: str
+) -> BacktestResult:
+    """Trade a window towards given target weights.
+
+    Args:
+        weights: one row per row of ``panel`` (T, A): row ``t`` is what was decided after the close of ``t`` and fills
+            at the open of ``t + 1``. NaN gives no order. Rows outside the window are not read.
+        panel: whole history.
+        window: rows that are traded, first included, last excluded.
+
+    Raises:
+        DataWindowError: the window is empty, not inside the panel, or starts at its first row; or the weights are not
+            those of this panel.
+    """
+    first, last = _checked(window, panel)
+    if weights.shape != panel.observed.shape:
+        raise DataWindowError(
+            f"{name}: weights must have the panel's shape {panel.observed.shape}, got {weights.shape}"
+        )
+    path = run_weights(weights[first - 1 : last - 1], panel, first, last - 1, rules)
+    return _result(path, name, panel.annualisation)
+
+
+def backtest_baselines(panel: MarketPanel, window: Window, rules: TradingRules) -> dict[str, BacktestResult]:
+    """Every baseline over a window, by name, under the same limits and costs."""
+    return {
+        name: backtest_weights(baseline(panel, rules), panel, window, rules, name)
+        for name, baseline in BASELINES.items()
+    }
+
+
+class _Watched:
+    """A policy whose scores are checked on the way to the kernel, which takes finite ones only."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.finite = True
+
+    def act(self, observation: Float32Array) -> FloatArray:
+        scores = np.asarray(self._policy.act(observation), dtype=np.float64)
+        if not np.isfinite(scores).all():
+            self.finite = False
+            scores = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
+        return scores
+
+
+def _checked(window: Window, panel: MarketPanel) -> Window:
+    first, last = window
+    if not 1 <= first < last <= len(panel.dates):
+        raise DataWindowError(
+            f"a window must satisfy 1 <= first < last <= {len(panel.dates)} (the first decision needs a close before "
+            f"it), got {first} and {last}"
+        )
+    return window
+
+
+def _result(path: SimulationPath, name: str, annualisation: int, *, finite: bool = True) -> BacktestResult:
+    return BacktestResult(
+        name=name,
+        symbols=path.symbols,
+        dates=path.dates,
+        equity_open=path.equity_open,
+        equity=path.equity,
+        returns=path.returns,
+        turnover=path.turnover,
+        cost=path.cost,
+        gross=path.gross,
+        weights=path.weights,
+        target_weights=path.targets,
+        metrics=summarise(path.returns, path.turnover, path.gross, annualisation),
+        annualisation=annualisation,
+        finite=finite,
+    )

@@ -1,0 +1,105 @@
+"""What the promotion gate knows about one account: its figures on one held-out window."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from wealtharena.core.panel import FloatArray
+from wealtharena.evaluation.backtest import BacktestResult
+from wealtharena.evaluation.metrics import Metrics
+from wealtharena.settings import RiskSettings
+
+# Targets are computed in floating point; a limit is broken only beyond this.
+_TOLERANCE = 1e-6
+
+
+class Kind(StrEnum):
+    """What stands behind a score card."""
+
+    POLICY = "policy"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCard:
+    """One account on the held-out window.
+
+    Attributes:
+        name: for people: ``stocks v3``, ``equal_weight``.
+        kind: a trained policy or a baseline.
+        window: first and last session that were scored.
+        annualisation: sessions per year.
+        metrics: see ``Metrics``; net of costs.
+        returns: (n,) net returns per session, for the paired comparison.
+        finite: whether equity, weights and targets were finite throughout.
+        limits_breached: a sentence for each limit that the targets broke; the drawdown limit is the gate's.
+        bundle_hash: identity of the checkpoint; empty for a baseline.
+    """
+
+    name: str
+    kind: Kind
+    window: tuple[date, date]
+    annualisation: int
+    metrics: Metrics
+    returns: FloatArray = field(repr=False, compare=False)
+    finite: bool
+    limits_breached: tuple[str, ...] = ()
+    bundle_hash: str = ""
+
+    @property
+    def merit(self) -> float:
+        """Sharpe ratio, or 0 for an account that never moved: cash is worth more than a loss and less than a gain."""
+        return 0.0 if math.isnan(self.metrics.sharpe) else self.metrics.sharpe
+
+    def as_record(self) -> dict[str, Any]:
+        """JSON-safe summary: no return series, NaN as None."""
+        return {
+            "name": self.name,
+            "kind": str(self.kind),
+            "window": [day.isoformat() for day in self.window],
+            "finite": self.finite,
+            "limits_breached": list(self.limits_breached),
+            "bundle_hash": self.bundle_hash,
+            "metrics": {name: number_or_none(value) for name, value in self.metrics.as_dict().items()},
+        }
+
+
+def score(result: BacktestResult, kind: Kind, risk: RiskSettings, bundle_hash: str = "") -> ScoreCard:
+    """Score card of a backtest over a held-out window."""
+    return ScoreCard(
+        name=result.name,
+        kind=kind,
+        window=(result.dates[0].astype(object), result.dates[-1].astype(object)),
+        annualisation=result.annualisation,
+        metrics=result.metrics,
+        returns=result.returns,
+        finite=result.finite and _is_finite((result.equity, result.returns, result.weights, result.target_weights)),
+        limits_breached=_limits_breached(result.target_weights, risk),
+        bundle_hash=bundle_hash,
+    )
+
+
+def number_or_none(value: float) -> float | None:
+    """``value`` for JSON, which knows neither NaN nor infinity."""
+    return value if math.isfinite(value) else None
+
+
+def _is_finite(arrays: Collection[FloatArray]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
+def _limits_breached(targets: FloatArray, risk: RiskSettings) -> tuple[str, ...]:
+    """Limits are on what was ordered; prices may move a position beyond them until the next fill."""
+    largest = float(np.max(np.abs(targets), initial=0.0))
+    gross = float(np.max(np.abs(targets).sum(axis=1), initial=0.0))
+    breaches = []
+    if largest > risk.max_weight + _TOLERANCE:
+        breaches.append(f"a target weight of {largest:.3f} exceeds risk.max_weight {risk.max_weight:g}")
+    if gross > risk.max_gross + _TOLERANCE:
+        breaches.append(f"a gross target of {gross:.3f} exceeds risk.max_gross {risk.max_gross:g}")
+    return tuple(breaches)
