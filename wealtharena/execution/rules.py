@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import SettingsError, unknown_name
+from wealtharena.markets import MARKETS
 from wealtharena.settings.models import AgentSettings, Settings
 
 META_AGENT = "meta"
 _BPS = 1e4
-_SESSIONS_PER_YEAR = {AssetClass.CRYPTO: 365}
-_EXCHANGE_SESSIONS_PER_YEAR = 252
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +64,4 @@ class TradingRules:
 def _borrow_per_session(settings: Settings, asset_class: AssetClass) -> float:
     if asset_class not in settings.costs:
         raise SettingsError(unknown_name("cost class", asset_class, [str(name) for name in settings.costs]))
-    sessions = _SESSIONS_PER_YEAR.get(asset_class, _EXCHANGE_SESSIONS_PER_YEAR)
-    return settings.costs[asset_class].borrow_bps_per_year / _BPS / sessions
+    return settings.costs[asset_class].borrow_bps_per_year / _BPS / MARKETS[asset_class].annualisation
