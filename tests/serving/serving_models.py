@@ -8,11 +8,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from wealtharena.serving.manifest import ModelCard, ModelKind, TradingRules
+from wealtharena.execution import TradingRules
+from wealtharena.serving.manifest import ModelCard, ModelKind
 
 CREATED = datetime(2026, 11, 6, 20, 0, tzinfo=UTC)
 FEATURES = ("momentum", "volatility", "rsi")
-RULES = TradingRules(long_only=True, max_weight=0.5, max_gross=1.0, concentration=2.0)
+RULES = TradingRules(
+    long_only=True,
+    max_weight=0.5,
+    max_gross=1.0,
+    concentration=2.0,
+    delisting_haircut=0.3,
+    borrow_per_session=0.0,
+    risk_aversion=1.0,
+)
 
 
 def write_linear_network(path: Path, weights: Sequence[float], assets: int | str = "A") -> None:

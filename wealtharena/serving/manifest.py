@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from wealtharena.execution import TradingRules
+
 FORMAT_VERSION: Literal[1] = 1
 POLICY_FILE = "policy.onnx"
 
@@ -29,19 +31,6 @@ class ModelKind(StrEnum):
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class TradingRules(_Record):
-    """Limits under which a model was trained and under which its scores become weights."""
-
-    long_only: bool
-    """Forbids short positions."""
-    max_weight: Annotated[float, Field(gt=0.0)]
-    """Largest absolute weight of one asset."""
-    max_gross: Annotated[float, Field(gt=0.0)]
-    """Largest sum of absolute weights."""
-    concentration: Annotated[float, Field(ge=1.0)]
-    """Weight of a full position, as a multiple of an equal share of ``max_gross``."""
 
 
 class ModelCard(_Record):

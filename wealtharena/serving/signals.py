@@ -1,0 +1,132 @@
+"""What a model wants to hold from the next session on."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from wealtharena.core.errors import DataWindowError, ExecutionError, ModelIntegrityError
+from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.evaluation.baselines import BASELINES
+from wealtharena.execution import TradingRules, market_arrays, target_weights
+from wealtharena.execution.accounts import open_accounts
+from wealtharena.execution.kernel import kernel_rules, write_observations
+from wealtharena.serving.model import ServedModel
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """State of an account at the last close.
+
+    Attributes:
+        weights: (A,) value of each position over equity, in the order of the panel's symbols.
+        drawdown: equity over its peak less one, at most 0.
+    """
+
+    weights: FloatArray
+    drawdown: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One target position.
+
+    Attributes:
+        agent, version: the model that asks for it.
+        as_of: session after whose close it was decided; it fills at the next opening.
+        symbol: instrument.
+        target_weight: share of the agent's account, negative for short.
+        current_weight: share held at the close.
+        last_close: last known adjusted close; NaN before the first bar.
+    """
+
+    agent: str
+    version: str
+    as_of: date
+    symbol: str
+    target_weight: float
+    current_weight: float
+    last_close: float
+
+
+def make_signals(model: ServedModel, panel: MarketPanel, holdings: Holdings | None = None) -> tuple[Signal, ...]:
+    """One signal per symbol of ``panel`` after its last close; see ``target_weights_for_next_session``."""
+    targets = target_weights_for_next_session(model, panel, holdings)
+    held = np.zeros(len(panel.symbols)) if holdings is None else holdings.weights
+    closes = market_arrays(panel).close_mark[-1]
+    as_of = panel.dates[-1].astype("datetime64[D]").astype(object)
+    return tuple(
+        Signal(model.card.agent, model.version, as_of, symbol, float(target), float(now), float(close))
+        for symbol, target, now, close in zip(panel.symbols, targets, held, closes, strict=True)
+    )
+
+
+def target_weights_for_next_session(
+    model: ServedModel, panel: MarketPanel, holdings: Holdings | None = None
+) -> FloatArray:
+    """Target weights (A,) that the model decides after the last close of ``panel``.
+
+    The observation and the mapping from scores to weights are the execution kernel's, as in training and backtests.
+    Instruments that the model has not seen in training are fine; unobserved ones get 0.
+
+    Args:
+        model: a loaded champion or challenger.
+        panel: history up to the decision; baselines look back a year.
+        holdings: state of the account; all cash by default.
+
+    Raises:
+        DataWindowError: the panel has no session.
+        ModelIntegrityError: the panel lacks a feature that the model observes.
+        ExecutionError: the scores or the holdings are not finite, or not one per symbol.
+    """
+    if not len(panel.dates):
+        raise DataWindowError(f"{model.label}: signals need a panel with at least one session")
+    _check_holdings(model, panel, holdings)
+    rules = model.card.rules
+    if model.policy is None:
+        targets: FloatArray = BASELINES[model.card.baseline](panel, rules)[-1]
+        return targets
+    last = with_features(panel.rows(len(panel.dates) - 1, len(panel.dates)), model.card.feature_names, model.label)
+    scores = model.policy.act(_observation(last, rules, holdings))
+    weights: FloatArray = target_weights(scores, last.observed, rules)[0]
+    return weights
+
+
+def with_features(panel: MarketPanel, feature_names: tuple[str, ...], label: str) -> MarketPanel:
+    """``panel`` with exactly these features in this order.
+
+    Raises:
+        ModelIntegrityError: it lacks one; ``label`` names the model in the message.
+    """
+    if panel.feature_names == feature_names:
+        return panel
+    missing = [name for name in feature_names if name not in panel.feature_names]
+    if missing:
+        raise ModelIntegrityError(f"{label} observes features that the data lack: {', '.join(missing)}")
+    columns = [panel.feature_names.index(name) for name in feature_names]
+    return replace(panel, feature_names=feature_names, features=np.ascontiguousarray(panel.features[:, :, columns]))
+
+
+def _observation(panel: MarketPanel, rules: TradingRules, holdings: Holdings | None) -> Float32Array:
+    """(1, A, D) after the close of the panel's only row, written by the code that writes it in training."""
+    accounts = open_accounts(np.arange(len(panel.symbols))[None, :])
+    if holdings is not None:
+        accounts.weights[0] = holdings.weights
+        accounts.gross[0] = np.abs(holdings.weights).sum()
+        accounts.equity[0] = accounts.peak[0] * (1.0 + holdings.drawdown)
+    market = market_arrays(panel)
+    observation = np.zeros((1, *market.observation.shape[1:]), dtype=np.float32)
+    write_observations(market, accounts, kernel_rules(rules), np.ones(1, dtype=np.bool_), observation)
+    return observation
+
+
+def _check_holdings(model: ServedModel, panel: MarketPanel, holdings: Holdings | None) -> None:
+    if holdings is None:
+        return
+    if holdings.weights.shape != (len(panel.symbols),) or not np.isfinite(holdings.weights).all():
+        raise ExecutionError(
+            f"{model.label}: holdings must be one finite weight per symbol ({len(panel.symbols)}), "
+            f"got shape {holdings.weights.shape}"
+        )
+    if not -1.0 <= holdings.drawdown <= 0.0:
+        raise ExecutionError(f"{model.label}: drawdown must be in [-1, 0], got {holdings.drawdown}")
