@@ -51,6 +51,10 @@ class ModelIntegrityError(WealthArenaError):
     """A stored model is incomplete, altered or not of the expected kind."""
 
 
+class TrackingError(WealthArenaError):
+    """A run could not be recorded."""
+
+
 class RegistryError(WealthArenaError):
     """The model registry has no such model, version or alias."""
 

@@ -1,0 +1,90 @@
+"""How MLflow is reached: where it keeps its data, what it is kept from doing, and how its errors come out."""
+
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wealtharena.core.errors import WealthArenaError
+from wealtharena.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_NOISY_LOGGERS = ("mlflow.store.db.utils", "alembic")
+
+
+def tracking_uri(settings: Settings) -> str:
+    """Server or database that holds the runs: the one set, else SQLite under the home folder."""
+    return settings.mlflow.tracking_uri or f"sqlite:///{mlflow_folder(settings) / 'mlflow.db'}"
+
+
+def mlflow_folder(settings: Settings) -> Path:
+    """Absolute folder of MLflow's local files; not made here."""
+    return settings.home.resolve() / "mlflow"
+
+
+def artifact_location(settings: Settings) -> str | None:
+    """Where artifacts go; None leaves it to a tracking server."""
+    if tracking_uri(settings).startswith(("http://", "https://")):
+        return None
+    return (mlflow_folder(settings) / "artifacts").as_uri()
+
+
+def connect(settings: Settings) -> "MlflowClient":
+    """A client of its own for these settings; MLflow's global state stays untouched.
+
+    The first call on a new home creates the database (about 1.5 s); processes that do so at once wait for each other.
+    """
+    _prepare_environment(settings)
+    from mlflow import MlflowClient
+
+    for name in _NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    folder = mlflow_folder(settings)
+    uri = tracking_uri(settings)
+    with exclusive(folder / "create.lock"):
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        # Touches both stores, so that their tables are made before the lock is released.
+        client.search_experiments(max_results=1)
+        client.search_registered_models(max_results=1)
+    return client
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Holds a lock file against other processes and threads; a holder that dies lets go of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def raising(kind: type[WealthArenaError], act: str, settings: Settings) -> Iterator[None]:
+    """Turns MLflow's errors into ``kind``: what was tried, where, and MLflow's words on one line."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        text = " ".join(str(error).split())
+        raise kind(f"{act} at {_without_credentials(tracking_uri(settings))} failed: {text}") from None
+
+
+def _prepare_environment(settings: Settings) -> None:
+    """Must run before mlflow is imported: it reads these variables once."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    # The default of 7 retries leaves a person waiting four minutes for the news that a server is down.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    if settings.mlflow.password is not None:
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow.password.get_secret_value()
+
+
+def _without_credentials(uri: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", uri)
