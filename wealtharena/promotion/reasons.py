@@ -24,7 +24,7 @@ def vacancy_reason(candidate: ScoreCard, baseline: ScoreCard | None, checks: Seq
     if baseline is None:
         return f"Rejected: {failures}." if failures else f"Promoted: {candidate.name} is sound and stands alone."
     if failures:
-        return f"There was no champion and {_title(baseline)} takes the place: {failures}."
+        return f"There was no usable champion and {_title(baseline)} takes the place: {failures}."
     return f"Promoted as first champion: {_comparison(candidate, baseline)}."
 
 

@@ -36,7 +36,7 @@ class ScoreCard:
         annualisation: sessions per year.
         metrics: see ``Metrics``; net of costs.
         returns: (n,) net returns per session, for the paired comparison.
-        finite: whether equity, weights and targets were finite throughout.
+        finite: whether scores, equity, returns and weights were finite throughout.
         limits_breached: a sentence for each limit that the targets broke; the drawdown limit is the gate's.
         bundle_hash: identity of the checkpoint; empty for a baseline.
     """
@@ -78,7 +78,7 @@ def score(result: BacktestResult, kind: Kind, risk: RiskSettings, bundle_hash: s
         annualisation=result.annualisation,
         metrics=result.metrics,
         returns=result.returns,
-        finite=result.finite and _is_finite((result.equity, result.returns, result.weights, result.target_weights)),
+        finite=result.finite and _all_finite((result.equity, result.returns, result.weights)),
         limits_breached=_limits_breached(result.target_weights, risk),
         bundle_hash=bundle_hash,
     )
@@ -89,14 +89,15 @@ def number_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _is_finite(arrays: Collection[FloatArray]) -> bool:
+def _all_finite(arrays: Collection[FloatArray]) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 def _limits_breached(targets: FloatArray, risk: RiskSettings) -> tuple[str, ...]:
-    """Limits are on what was ordered; prices may move a position beyond them until the next fill."""
-    largest = float(np.max(np.abs(targets), initial=0.0))
-    gross = float(np.max(np.abs(targets).sum(axis=1), initial=0.0))
+    """Limits are on what was ordered (NaN: no order); prices may move a position beyond them until the next fill."""
+    asked = np.abs(np.nan_to_num(targets))
+    largest = float(np.max(asked, initial=0.0))
+    gross = float(np.max(asked.sum(axis=1), initial=0.0))
     breaches = []
     if largest > risk.max_weight + _TOLERANCE:
         breaches.append(f"a target weight of {largest:.3f} exceeds risk.max_weight {risk.max_weight:g}")

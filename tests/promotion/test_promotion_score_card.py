@@ -1,0 +1,117 @@
+"""Score cards from real backtests."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.evaluation import BacktestResult, backtest_baselines, backtest_policy
+from wealtharena.execution import TradingRules
+from wealtharena.promotion import DecisionOutcome, Kind, decide, score
+from wealtharena.settings import PromotionSettings, RiskSettings, Settings
+
+RISK = RiskSettings(max_weight=0.5)
+WINDOW = (50, 150)
+
+
+@pytest.fixture(scope="module")
+def panel() -> MarketPanel:
+    """Three assets of 150 sessions; the feature is tomorrow's direction with a little noise, so that skill pays."""
+    shocks = np.random.default_rng(1).normal(0.0, 0.01, size=(150, 3))
+    close = 100.0 * np.exp(np.cumsum(shocks, axis=0))
+    bars = np.ones(close.shape, dtype=bool)
+    return MarketPanel(
+        dates=np.datetime64("2024-01-01", "D") + np.arange(150),
+        symbols=("A", "B", "C"),
+        feature_names=("hint",),
+        features=np.roll(shocks, -1, axis=0)[:, :, None].astype(np.float32),
+        open=np.vstack([close[:1], close[:-1]]),
+        close=close,
+        tradable=bars,
+        observed=bars,
+        delisted=~bars,
+        dollar_volume=np.full(close.shape, np.nan),
+        volatility=np.full(close.shape, 0.01),
+        one_way_cost=np.full(3, 0.0005),
+        annualisation=252,
+    )
+
+
+@pytest.fixture
+def rules() -> TradingRules:
+    return replace(TradingRules.from_settings(Settings(), "commodities"), max_weight=0.5)
+
+
+class Hinted:
+    """Follows the hint times a skill: 1 knows tomorrow, -1 is always wrong, 0 does nothing, NaN is broken."""
+
+    def __init__(self, skill: float) -> None:
+        self.skill = skill
+
+    def act(self, observation: Float32Array) -> FloatArray:
+        return self.skill * np.sign(observation[:, :, 0]).astype(np.float64)
+
+
+def played(skill: float, panel: MarketPanel, rules: TradingRules, name: str = "agent") -> BacktestResult:
+    return backtest_policy(Hinted(skill), panel, WINDOW, rules, name)
+
+
+def test_a_card_tells_what_was_scored_where(panel: MarketPanel, rules: TradingRules) -> None:
+    result = played(1.0, panel, rules)
+    found = score(result, Kind.POLICY, RISK, "abc")
+    assert found.window == (date(2024, 2, 20), date(2024, 5, 29))
+    assert found.metrics == result.metrics
+    assert (found.name, found.kind, found.bundle_hash, found.finite) == ("agent", Kind.POLICY, "abc", True)
+    assert found.limits_breached == ()
+
+
+def test_targets_beyond_the_limits_are_named(panel: MarketPanel, rules: TradingRules) -> None:
+    result = played(1.0, panel, rules)
+    found = score(replace(result, target_weights=result.target_weights * 3.0), Kind.POLICY, RISK)
+    assert len(found.limits_breached) == 2
+    assert "exceeds risk.max_weight 0.5" in found.limits_breached[0]
+    assert "exceeds risk.max_gross 1" in found.limits_breached[1]
+
+
+@pytest.mark.parametrize("field", ["equity", "returns", "weights"])
+def test_a_nan_anywhere_makes_a_card_not_finite(panel: MarketPanel, rules: TradingRules, field: str) -> None:
+    result = played(1.0, panel, rules)
+    values = getattr(result, field).copy()
+    values[3] = np.nan
+    assert not score(replace(result, **{field: values}), Kind.POLICY, RISK).finite
+
+
+def test_orders_that_were_not_given_are_no_fault(panel: MarketPanel, rules: TradingRules) -> None:
+    result = played(1.0, panel, rules)
+    targets = result.target_weights.copy()
+    targets[5] = np.nan
+    assert score(replace(result, target_weights=targets), Kind.POLICY, RISK).finite
+
+
+@pytest.mark.parametrize(
+    ("skill", "expected", "words"),
+    [
+        (1.0, DecisionOutcome.PROMOTED, "Promoted as first champion"),
+        (-1.0, DecisionOutcome.BASELINE_CHAMPION, "Sharpe -"),
+        (0.0, DecisionOutcome.BASELINE_CHAMPION, "does not trade"),
+        (float("nan"), DecisionOutcome.BASELINE_CHAMPION, "yields NaN"),
+    ],
+)
+def test_from_policy_to_decision(
+    panel: MarketPanel, rules: TradingRules, skill: float, expected: DecisionOutcome, words: str
+) -> None:
+    baselines = {
+        name: score(result, Kind.BASELINE, RISK) for name, result in backtest_baselines(panel, WINDOW, rules).items()
+    }
+    candidate = score(played(skill, panel, rules), Kind.POLICY, RISK)
+    decision = decide(candidate, None, baselines, PromotionSettings(), RISK)
+    assert decision.outcome is expected
+    assert words in decision.reason
+
+
+def test_an_idle_night_never_dethrones_a_trading_champion(panel: MarketPanel, rules: TradingRules) -> None:
+    champion = score(played(1.0, panel, rules, "stocks v1"), Kind.POLICY, RISK)
+    idle = score(played(0.0, panel, rules, "stocks v2"), Kind.POLICY, RISK)
+    assert decide(idle, champion, {}, PromotionSettings(), RISK).winner == "stocks v1"
