@@ -1,1 +1,1 @@
-""""""
+"""Everything RLlib: algorithms, trainings, their orchestration on Ray. Import the submodules; they are heavy."""

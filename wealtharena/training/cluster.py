@@ -1,0 +1,107 @@
+"""Trainings side by side: one Ray task per job, one core each, results and progress as they come."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from wealtharena.core.errors import TrainingError, WealthArenaError
+from wealtharena.settings.models import Algorithm, TrainingSettings
+from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
+from wealtharena.training.session import quieten_rllib, ray_session
+
+logger = logging.getLogger(__name__)
+
+OnProgress = Callable[[TrainingProgress], None]
+Outcome = TrainingResult | WealthArenaError
+
+_COST_PER_STEP = {Algorithm.SAC: 12.0, Algorithm.DQN: 4.0, Algorithm.PPO: 2.0, Algorithm.A2C: 1.0}
+
+
+def submit_training(job: TrainingJob, on_progress: OnProgress | None = None) -> TrainingResult:
+    """Trains in a Ray task and waits for it. Threads of one process may call this at the same time.
+
+    Raises:
+        WealthArenaError: what ``train_policy`` raises; ``TrainingError`` too if the task's process dies or there is no
+            Ray session (open one with ``ray_session``).
+    """
+    _require_session(job)
+    events = _start(job)
+    for reference in events:
+        event = _fetch(job, reference)
+        if isinstance(event, TrainingResult):
+            return event
+        if on_progress is not None:
+            on_progress(event)
+    raise TrainingError(f"{job.agent.name}: the training ended without a result")
+
+
+def train_many(
+    jobs: Sequence[TrainingJob], training: TrainingSettings, on_progress: OnProgress | None = None
+) -> Iterator[tuple[str, Outcome]]:
+    """Agent and result, or the error that stopped it, of every job as each one ends; the longest jobs start first."""
+    import ray
+
+    with ray_session(training, num_cpus=training.num_workers):
+        running = {_start(job): job for job in sorted(jobs, key=expected_cost, reverse=True)}
+        while running:
+            (events,), _ = ray.wait(list(running), num_returns=1)
+            job = running[events]
+            outcome = _next_event(job, events)
+            if isinstance(outcome, TrainingProgress):
+                if on_progress is not None:
+                    on_progress(outcome)
+            else:
+                del running[events]
+                yield job.agent.name, outcome
+
+
+def expected_cost(job: TrainingJob) -> float:
+    """Relative length of a training, to start the longest first."""
+    return job.recipe.env_steps * len(job.panel_train.symbols) * _COST_PER_STEP[job.recipe.algorithm]
+
+
+def _start(job: TrainingJob) -> Any:
+    """The stream of a job's events from a Ray task with a core of its own."""
+    import ray
+
+    return ray.remote(num_cpus=1, max_retries=0)(_run).remote(job)
+
+
+def _run(job: TrainingJob) -> Iterator[TrainingProgress | TrainingResult]:
+    from wealtharena.training.job import training_events
+
+    quieten_rllib()
+    yield from training_events(job)
+
+
+def _next_event(job: TrainingJob, events: Any) -> TrainingProgress | Outcome:
+    try:
+        return _fetch(job, next(events))
+    except StopIteration:
+        return TrainingError(f"{job.agent.name}: the training ended without a result")
+    except WealthArenaError as error:
+        return error
+
+
+def _fetch(job: TrainingJob, reference: Any) -> TrainingProgress | TrainingResult:
+    """The event behind a reference; Ray's wrappers around errors are taken off."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        event: TrainingProgress | TrainingResult = ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, WealthArenaError):
+            raise error.cause from None
+        logger.exception("%s: the training failed", job.agent.name)
+        raise TrainingError(f"{job.agent.name}: {type(error.cause).__name__}: {error.cause}") from error
+    except RayError as error:
+        raise TrainingError(f"{job.agent.name}: the training's process was lost: {error}") from error
+    return event
+
+
+def _require_session(job: TrainingJob) -> None:
+    import ray
+
+    if not ray.is_initialized():
+        raise TrainingError(f"{job.agent.name}: no Ray session; open one with ray_session()")

@@ -1,0 +1,93 @@
+"""Action distributions that count only the assets an account can see: a masked asset has no probability to speak of."""
+
+import math
+from typing import Self
+
+import gymnasium
+import torch
+from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
+from torch import Tensor
+from torch.nn.functional import softplus
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+class MaskedGaussian(TorchDistribution):  # type: ignore[misc]
+    """Independent Gaussians over assets; log-probability, entropy and divergence sum over those whose mask is 1."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.location, self.log_std, self.mask = logits.chunk(3, dim=-1)
+
+    @classmethod
+    def from_logits(cls, logits: Tensor, **_: object) -> Self:
+        """From (N, 3A): locations, log standard deviations, masks."""
+        return cls(logits)
+
+    @staticmethod
+    def required_input_dim(space: gymnasium.spaces.Box, **_: object) -> int:
+        """Width of ``logits`` for scores in ``space`` (A,)."""
+        return 3 * int(space.shape[0])
+
+    def sample(self, *, sample_shape: object = None) -> Tensor:
+        """Scores (N, A), 0 where masked."""
+        with torch.no_grad():
+            return self.rsample()
+
+    def rsample(self, *, sample_shape: object = None) -> Tensor:
+        """Scores (N, A) through which gradients flow."""
+        noise = torch.randn_like(self.location)
+        sampled: Tensor = (self.location + noise * self.log_std.exp()) * self.mask
+        return sampled
+
+    def logp(self, value: Tensor, **_: object) -> Tensor:
+        """(N,) log-probabilities."""
+        normalised = (value - self.location) * torch.exp(-self.log_std)
+        density = -0.5 * normalised**2 - self.log_std - _HALF_LOG_2PI
+        total: Tensor = (density * self.mask).sum(-1)
+        return total
+
+    def entropy(self) -> Tensor:
+        """(N,) differential entropies."""
+        total: Tensor = ((self.log_std + 0.5 + _HALF_LOG_2PI) * self.mask).sum(-1)
+        return total
+
+    def kl(self, other: Self) -> Tensor:
+        """(N,) Kullback-Leibler divergences from ``other`` to this one."""
+        ratio = torch.exp(2.0 * (self.log_std - other.log_std))
+        distance = ((self.location - other.location) * torch.exp(-other.log_std)) ** 2
+        divergence = other.log_std - self.log_std + 0.5 * (ratio + distance - 1.0)
+        total: Tensor = (divergence * self.mask).sum(-1)
+        return total
+
+    def _get_torch_distribution(self, *_: object, **__: object) -> None:
+        """Nothing: the formulas above need no object of torch.distributions."""
+
+
+class SquashedGaussian(MaskedGaussian):
+    """Gaussians pressed into [low, 1] by tanh; entropy and divergence have no closed form and SAC needs neither."""
+
+    low = -1.0
+
+    def sample_and_logp(self, *, sample_shape: object = None) -> tuple[Tensor, Tensor]:
+        """Scores (N, A) and their log-probabilities (N,), without gradients."""
+        with torch.no_grad():
+            return self.rsample_and_logp()
+
+    def rsample_and_logp(self, *, sample_shape: object = None) -> tuple[Tensor, Tensor]:
+        """Scores (N, A) and their log-probabilities (N,) (Haarnoja et al. 2018, appendix C), with gradients."""
+        raw = super().rsample()
+        jacobian = 2.0 * (math.log(2.0) - raw - softplus(-2.0 * raw)) * self.mask
+        return self._squash(raw), super().logp(raw) - jacobian.sum(-1)
+
+    def rsample(self, *, sample_shape: object = None) -> Tensor:
+        """Scores (N, A) through which gradients flow."""
+        return self._squash(super().rsample())
+
+    def _squash(self, raw: Tensor) -> Tensor:
+        return (self.low + (1.0 - self.low) * (torch.tanh(raw) + 1.0) / 2.0) * self.mask
+
+
+class LongOnlySquashedGaussian(SquashedGaussian):
+    """The same for accounts that may not sell short."""
+
+    low = 0.0

@@ -1,0 +1,218 @@
+"""One training from start to files: the same in a notebook, a Ray worker or a test."""
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wealtharena.agents.networks import TorchPolicy
+from wealtharena.core.errors import ExecutionError, TrainingError
+from wealtharena.core.hashing import hash_arrays
+from wealtharena.core.panel import MarketPanel
+from wealtharena.envs import EnvConfig, TradingVectorEnv, run_policy
+from wealtharena.evaluation.metrics import sharpe_ratio
+from wealtharena.settings.models import Algorithm
+from wealtharena.training.export import export_policy
+from wealtharena.training.recipe import build_config, position_levels, steps_per_iteration
+from wealtharena.training.result import CurveRow, TrainingJob, TrainingProgress, TrainingResult
+from wealtharena.training.seeding import isolated_randomness
+from wealtharena.training.session import ray_session
+
+CHECKPOINT_FOLDER = "rllib"
+POLICY_FILE = "policy.onnx"
+RECORD_FILE = "training.json"
+TIMINGS_FILE = "timings.json"
+
+_UNKNOWN_VOLATILITY = 0.01
+
+OnProgress = Callable[[TrainingProgress], None]
+
+
+def train_policy(job: TrainingJob, progress: OnProgress | None = None) -> TrainingResult:
+    """Trains, keeps the policy with the best validation Sharpe ratio, and writes it to ``job.output_dir``.
+
+    Writes ``rllib/`` (checkpoint), ``policy.onnx``, ``training.json`` (equal for equal jobs) and ``timings.json``.
+    Runs on one thread; the process's random state is as before afterwards. Not for two threads of one process at once.
+
+    Raises:
+        TrainingError: a loss or weight is not finite, or the export fails; names agent, iteration and value.
+        SettingsError: figures of the recipe do not fit together.
+        DataWindowError: a panel is too short to trade.
+    """
+    with ray_session(job.training, num_cpus=1):
+        for event in training_events(job):
+            if isinstance(event, TrainingResult):
+                return event
+            if progress is not None:
+                progress(event)
+    raise TrainingError(f"{job.agent.name}: the training ended without a result")
+
+
+def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingResult]:
+    """``train_policy`` as it goes: one progress per iteration, then the result. Needs a Ray session."""
+    started = time.perf_counter()
+    job.output_dir.mkdir(parents=True, exist_ok=True)
+    with isolated_randomness(job.seed):
+        algorithm = _build(job)
+        try:
+            curve, best = yield from _learn(job, algorithm)
+            algorithm.module.load_state_dict(best.weights)
+            row_width = algorithm.config.observation_space.shape[-1]
+            export_policy(algorithm.module.scoring_network, row_width, job.output_dir / POLICY_FILE)
+        finally:
+            algorithm.stop()
+    result = TrainingResult(
+        agent=job.agent.name,
+        final_reward=curve[-1].episode_return_mean,
+        best_iteration=best.iteration,
+        validation_sharpe=best.sharpe,
+        curve=tuple(curve),
+        weights_hash=_weights_hash(best.weights),
+        checkpoint=job.output_dir / CHECKPOINT_FOLDER,
+        policy=job.output_dir / POLICY_FILE,
+        record=job.output_dir / RECORD_FILE,
+        seconds=time.perf_counter() - started,
+    )
+    _write_records(job, result)
+    yield result
+
+
+def reward_scale(panel: MarketPanel) -> float:
+    """One over the median daily volatility of the panel's assets, so that rewards are of order one in every class."""
+    known = panel.volatility[np.isfinite(panel.volatility) & (panel.volatility > 0)]
+    return 1.0 / (float(np.median(known)) if len(known) else _UNKNOWN_VOLATILITY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    iteration: int
+    sharpe: float
+    weights: dict[str, torch.Tensor]
+
+
+def _build(job: TrainingJob) -> Any:
+    recipe = job.recipe
+    discrete = recipe.algorithm is Algorithm.DQN
+    config = EnvConfig(
+        rules=job.rules,
+        action="levels" if discrete else "weights",
+        levels=position_levels(recipe),
+        episode_days=job.training.episode_days,
+        symbols_per_episode=1 if discrete else None,
+        reward_scale=reward_scale(job.panel_train),
+    )
+
+    def market() -> TradingVectorEnv:
+        return TradingVectorEnv(
+            job.panel_train, config, recipe.num_accounts, job.seed, autoreset_mode="SameStep", copy=False
+        )
+
+    accounts = market()
+    rllib = build_config(recipe, accounts.single_observation_space, accounts.single_action_space, job.seed)
+    algorithm = rllib.build_algo()
+    on_policy = recipe.algorithm in (Algorithm.PPO, Algorithm.A2C)
+    algorithm.attach(accounts, market() if on_policy else None)
+    return algorithm
+
+
+def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None, tuple[list[CurveRow], _Best]]:
+    per_iteration = steps_per_iteration(job.recipe)
+    iterations = math.ceil(job.recipe.env_steps / per_iteration)
+    evaluated = {math.ceil(k * iterations / job.training.evaluations) for k in range(1, job.training.evaluations + 1)}
+    curve: list[CurveRow] = []
+    best: _Best | None = None
+    episode_return = math.nan
+    for iteration in range(1, iterations + 1):
+        losses = _train_once(job, algorithm, iteration)
+        latest = algorithm.env_runner.episode_return_mean()
+        episode_return = latest if math.isfinite(latest) else episode_return
+        sharpe = _validation_sharpe(job, algorithm) if iteration in evaluated else None
+        if sharpe is not None and (best is None or _better(sharpe, best.sharpe)):
+            best = _Best(iteration, sharpe, _copied_weights(algorithm))
+            _save(algorithm, job.output_dir / CHECKPOINT_FOLDER)
+        steps = iteration * per_iteration
+        curve.append(CurveRow(iteration, steps, episode_return, **losses, validation_sharpe=sharpe))
+        yield TrainingProgress(job.agent.name, iteration, steps, iterations * per_iteration, episode_return, sharpe)
+    assert best is not None  # noqa: S101 - the last iteration is always evaluated
+    return curve, best
+
+
+def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> dict[str, float]:
+    """Losses of one iteration, all of it checked."""
+    try:
+        results = algorithm.train().get("learners", {}).get("default_policy", {})
+    except ExecutionError as error:
+        raise TrainingError(f"{job.agent.name}: iteration {iteration}: {error}") from error
+    for name in ("total_loss", "policy_loss", "vf_loss", "qf_loss", "entropy"):
+        if not math.isfinite(float(results.get(name, 0.0))):
+            raise _not_finite(job, iteration, name, float(results[name]))
+    for name, weights in algorithm.module.state_dict().items():
+        if not bool(torch.isfinite(weights).all()):
+            raise _not_finite(job, iteration, f"weights of {name}", math.nan)
+    value_loss = results.get("vf_loss", results.get("qf_loss", math.nan))
+    entropy = results.get("entropy", -float(results.get("logps", math.nan)))
+    return {
+        "policy_loss": float(results.get("policy_loss", math.nan)),
+        "value_loss": float(value_loss),
+        "entropy": float(entropy),
+    }
+
+
+def _not_finite(job: TrainingJob, iteration: int, name: str, value: float) -> TrainingError:
+    return TrainingError(f"{job.agent.name}: {name} must be finite, got {value} in iteration {iteration}")
+
+
+def _validation_sharpe(job: TrainingJob, algorithm: Any) -> float:
+    panel = job.panel_validation
+    policy = TorchPolicy(algorithm.module.scoring_network)
+    path = run_policy(policy.act, panel, 1, len(panel.dates) - 1, job.rules)
+    return sharpe_ratio(path.returns, panel.annualisation)
+
+
+def _better(sharpe: float, than: float) -> bool:
+    """An undefined ratio is worse than any other; a tie keeps the earlier policy."""
+    return math.isfinite(sharpe) and (not math.isfinite(than) or sharpe > than)
+
+
+def _copied_weights(algorithm: Any) -> dict[str, torch.Tensor]:
+    return {name: weights.clone() for name, weights in algorithm.module.state_dict().items()}
+
+
+def _weights_hash(weights: dict[str, torch.Tensor]) -> str:
+    return hash_arrays(weights[name].numpy() for name in sorted(weights))
+
+
+def _save(algorithm: Any, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    algorithm.save_to_path(str(folder.resolve()))
+
+
+def _write_records(job: TrainingJob, result: TrainingResult) -> None:
+    record = {
+        "agent": result.agent,
+        "algorithm": job.recipe.algorithm,
+        "recipe": job.recipe.model_dump(mode="json"),
+        "seed": job.seed,
+        "feature_names": job.panel_train.feature_names,
+        "reward_scale": reward_scale(job.panel_train),
+        "best_iteration": result.best_iteration,
+        "validation_sharpe": _json_number(result.validation_sharpe),
+        "final_reward": _json_number(result.final_reward),
+        "weights_hash": result.weights_hash,
+        "curve": [{name: _json_number(value) for name, value in asdict(row).items()} for row in result.curve],
+    }
+    result.record.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+    timings = {"seconds": result.seconds, "steps_per_second": result.steps_per_second}
+    (job.output_dir / TIMINGS_FILE).write_text(json.dumps(timings, indent=1) + "\n")
+
+
+def _json_number(value: float | None) -> float | None:
+    """JSON knows no NaN: what is undefined is null."""
+    return None if value is None or not math.isfinite(value) else value

@@ -1,0 +1,106 @@
+"""RLlib modules around the networks of ``wealtharena.agents``: stock forward passes, our layers, no catalog."""
+
+from typing import Any
+
+from ray.rllib.algorithms.dqn.default_dqn_rl_module import QF_PREDS
+from ray.rllib.algorithms.dqn.torch.default_dqn_torch_rl_module import DefaultDQNTorchRLModule
+from ray.rllib.algorithms.sac.torch.default_sac_torch_rl_module import DefaultSACTorchRLModule
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.distribution.torch.torch_distribution import TorchCategorical
+from ray.rllib.core.models.base import ENCODER_OUT
+from ray.rllib.core.rl_module.apis import ValueFunctionAPI
+from ray.rllib.core.rl_module.torch import TorchRLModule
+from ray.rllib.utils.schedules.scheduler import Scheduler
+from torch import Tensor, nn
+
+from wealtharena.agents.networks import GaussianScores, LevelValues, PooledActionValue, PooledValue
+from wealtharena.training.distributions import LongOnlySquashedGaussian, MaskedGaussian, SquashedGaussian
+
+ScoringNetwork = GaussianScores | LevelValues
+
+
+class ActorCriticModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
+    """PPO and A2C: a Gaussian over scores and a value of its own."""
+
+    def setup(self) -> None:
+        """Builds actor and critic from the spaces and ``model_config``."""
+        width, sizes = self.observation_space.shape[-1], self.model_config["hidden_sizes"]
+        self.pi = GaussianScores(width, sizes, self.model_config["long_only"], bounded=True)
+        self.vf = PooledValue(width, sizes)
+        self.action_dist_cls = MaskedGaussian
+
+    @property
+    def scoring_network(self) -> ScoringNetwork:
+        """The part that trades."""
+        return self.pi
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
+        """(N,) values of the observations."""
+        return self.vf(batch[Columns.OBS]).squeeze(-1)
+
+    def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {Columns.ACTION_DIST_INPUTS: self.pi(batch[Columns.OBS])}
+
+
+class SoftActorCriticModule(DefaultSACTorchRLModule):  # type: ignore[misc]
+    """SAC: stock forward passes over a squashed Gaussian and twin pooled critics."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.pop("catalog_class", None)
+        # Past the parent's constructor, which insists on a catalog that knows no (A, D) observations.
+        super(DefaultSACTorchRLModule, self).__init__(*args, **kwargs)
+
+    def setup(self) -> None:
+        """Builds actor and twin critics from the spaces and ``model_config``."""
+        width, sizes = self.observation_space.shape[-1], self.model_config["hidden_sizes"]
+        long_only = self.model_config["long_only"]
+        self.twin_q = self.model_config["twin_q"]
+        self.pi_encoder, self.pi = _Observations(), GaussianScores(width, sizes, long_only, bounded=False)
+        self.qf_encoder, self.qf = _Observations(), PooledActionValue(width, sizes)
+        self.qf_twin_encoder, self.qf_twin = _Observations(), PooledActionValue(width, sizes)
+        self.action_dist_cls = LongOnlySquashedGaussian if long_only else SquashedGaussian
+
+    @property
+    def scoring_network(self) -> ScoringNetwork:
+        """The part that trades."""
+        network: GaussianScores = self.pi
+        return network
+
+    def _qf_forward_train_helper(self, batch: dict[str, Any], encoder: Any, head: Any, squeeze: bool = True) -> Tensor:
+        value: Tensor = head(batch[Columns.OBS], batch[Columns.ACTIONS])
+        return value.squeeze(-1) if squeeze else value
+
+
+class LevelModule(DefaultDQNTorchRLModule):  # type: ignore[misc]
+    """DQN: stock forward passes and exploration over the values of position levels for one asset."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.pop("catalog_class", None)
+        # Past the parent's constructor, which insists on a catalog that knows no (A, D) observations.
+        super(DefaultDQNTorchRLModule, self).__init__(*args, **kwargs)
+
+    def setup(self) -> None:
+        """Builds the Q-network from the spaces and ``model_config``."""
+        width, sizes = self.observation_space.shape[-1], self.model_config["hidden_sizes"]
+        self.uses_dueling, self.num_atoms = False, 1
+        self.uses_double_q = self.model_config["double_q"]
+        self.epsilon_schedule = Scheduler(self.model_config["epsilon"], framework=self.framework)
+        self.encoder = _Observations()
+        self.af = LevelValues(width, sizes, self.model_config["levels"])
+        self.action_dist_cls = TorchCategorical
+
+    @property
+    def scoring_network(self) -> ScoringNetwork:
+        """The part that trades."""
+        network: LevelValues = self.af
+        return network
+
+    def _qf_forward_helper(self, batch: dict[str, Any], encoder: Any, head: Any) -> dict[str, Any]:
+        return {QF_PREDS: head(batch[Columns.OBS])[:, 0]}  # a training account sees one asset
+
+
+class _Observations(nn.Module):
+    """The stock modules' encoder, which here hands the observation on."""
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {ENCODER_OUT: batch[Columns.OBS]}

@@ -1,0 +1,135 @@
+"""From an agent's settings to an RLlib configuration: every figure that the settings name is used as it stands."""
+
+from typing import Any
+
+import gymnasium
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from wealtharena.core.errors import SettingsError
+from wealtharena.settings.models import AgentSettings, Algorithm
+from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule
+from wealtharena.training.off_policy import MarketDQNConfig, MarketSACConfig
+from wealtharena.training.on_policy import MarketA2CConfig, MarketPPOConfig
+from wealtharena.training.runner import BatchedEnvRunner
+
+ITERATIONS_OFF_POLICY = 32
+"""Rows in the learning curve of SAC and DQN, whose updates have no rounds of their own."""
+
+_GAE_LAMBDA = 0.9
+_SOFT_UPDATE = 0.02
+_EXPLORED_SHARE = 0.5
+_FINAL_EPSILON = 0.05
+
+
+def position_levels(agent: AgentSettings) -> tuple[float, ...]:
+    """Scores that DQN's discrete actions stand for."""
+    return (0.0, 1.0) if agent.long_only else (-1.0, 0.0, 1.0)
+
+
+def steps_per_iteration(agent: AgentSettings) -> int:
+    """Environment steps of one ``Algorithm.train()``.
+
+    Raises:
+        SettingsError: the batch of PPO or A2C does not hold whole sessions of every account.
+    """
+    if agent.algorithm in (Algorithm.PPO, Algorithm.A2C):
+        if agent.train_batch_size % agent.num_accounts:
+            raise SettingsError(
+                f"train_batch_size must be a multiple of num_accounts ({agent.num_accounts}), "
+                f"got {agent.train_batch_size}"
+            )
+        return agent.train_batch_size
+    sessions = max(1, agent.env_steps // (ITERATIONS_OFF_POLICY * agent.num_accounts))
+    return sessions * agent.num_accounts
+
+
+def build_config(
+    agent: AgentSettings, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any], seed: int
+) -> Any:
+    """RLlib's ``AlgorithmConfig`` of an agent's recipe.
+
+    Raises:
+        SettingsError: figures of the recipe do not fit together.
+    """
+    config = _BUILDERS[agent.algorithm](agent)
+    config.environment(observation_space=observation_space, action_space=action_space)
+    config.env_runners(
+        env_runner_cls=BatchedEnvRunner,
+        num_env_runners=0,
+        num_envs_per_env_runner=agent.num_accounts,
+    )
+    config.learners(num_learners=0)
+    config.training(gamma=agent.gamma)
+    config.debugging(seed=seed, log_level="ERROR")
+    config.reporting(
+        min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0, min_train_timesteps_per_iteration=0
+    )
+    return config
+
+
+def _ppo(agent: AgentSettings) -> MarketPPOConfig:
+    config = _on_policy(MarketPPOConfig(), agent)
+    config.training(num_epochs=agent.num_epochs, minibatch_size=min(agent.minibatch_size, agent.train_batch_size))
+    return config
+
+
+def _a2c(agent: AgentSettings) -> MarketPPOConfig:
+    return _on_policy(MarketA2CConfig(), agent)
+
+
+def _on_policy(config: MarketPPOConfig, agent: AgentSettings) -> MarketPPOConfig:
+    steps_per_iteration(agent)
+    config.training(
+        lr=agent.learning_rate,
+        lambda_=_GAE_LAMBDA,
+        train_batch_size=agent.train_batch_size,
+        entropy_coeff=agent.entropy_coeff,
+    )
+    config.rl_module(rl_module_spec=_module(ActorCriticModule, agent))
+    return config
+
+
+def _sac(agent: AgentSettings) -> MarketSACConfig:
+    config = MarketSACConfig()
+    config.training(
+        actor_lr=agent.learning_rate,
+        critic_lr=agent.learning_rate,
+        alpha_lr=agent.learning_rate,
+        initial_alpha=0.05,
+        train_batch_size=agent.train_batch_size,
+        tau=_SOFT_UPDATE,
+    )
+    config.rl_module(rl_module_spec=_module(SoftActorCriticModule, agent))
+    return _replay(config, agent)
+
+
+def _dqn(agent: AgentSettings) -> MarketDQNConfig:
+    config = MarketDQNConfig()
+    explored = max(1, int(agent.env_steps * _EXPLORED_SHARE))
+    config.training(
+        lr=agent.learning_rate,
+        train_batch_size=agent.train_batch_size,
+        double_q=True,
+        dueling=False,
+        num_atoms=1,
+        tau=_SOFT_UPDATE,
+        target_network_update_freq=0,
+        epsilon=[[0, 1.0], [explored, _FINAL_EPSILON]],
+    )
+    config.rl_module(rl_module_spec=_module(LevelModule, agent, levels=position_levels(agent)))
+    return _replay(config, agent)
+
+
+def _replay(config: Any, agent: AgentSettings) -> Any:
+    config.replay_capacity = agent.replay_capacity
+    config.updates_per_step = agent.updates_per_step
+    config.sessions_per_iteration = steps_per_iteration(agent) // agent.num_accounts
+    return config
+
+
+def _module(module_class: type, agent: AgentSettings, **more: Any) -> RLModuleSpec:
+    model_config = {"hidden_sizes": tuple(agent.hidden_sizes), "long_only": agent.long_only, **more}
+    return RLModuleSpec(module_class=module_class, model_config=model_config)
+
+
+_BUILDERS = {Algorithm.PPO: _ppo, Algorithm.A2C: _a2c, Algorithm.SAC: _sac, Algorithm.DQN: _dqn}

@@ -1,0 +1,105 @@
+"""What a training is asked for and what it delivers: plain data that travels between processes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wealtharena.agents.specs import AgentSpec
+from wealtharena.core.panel import MarketPanel
+from wealtharena.execution import TradingRules
+from wealtharena.settings.models import AgentSettings, TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Everything that a training depends on; the same job gives the same weights, bit for bit.
+
+    Attributes:
+        agent: who is trained.
+        recipe: its algorithm and figures; for the meta-agent see ``meta_agent_settings``.
+        panel_train: sessions to learn from.
+        panel_validation: later sessions, on which the checkpoints are compared; its first row is only seen.
+        rules: limits of every account.
+        training: episode length and number of evaluations.
+        seed: of weights, episodes and exploration.
+        output_dir: folder for the results; made if missing.
+    """
+
+    agent: AgentSpec
+    recipe: AgentSettings
+    panel_train: MarketPanel
+    panel_validation: MarketPanel
+    rules: TradingRules
+    training: TrainingSettings
+    seed: int
+    output_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """How far a training is; ``env_steps`` of ``total_env_steps``."""
+
+    agent: str
+    iteration: int
+    env_steps: int
+    total_env_steps: int
+    episode_return_mean: float
+    validation_sharpe: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CurveRow:
+    """One iteration of a training.
+
+    Attributes:
+        iteration: from 1.
+        env_steps: accounts x sessions traded so far.
+        episode_return_mean: mean over the last episodes of the summed log return less the risk penalty; NaN until
+            an episode has ended, then carried over iterations in which none ends.
+        policy_loss: of the last update; NaN for DQN.
+        value_loss: of the value or Q network in the last update.
+        entropy: of the policy in nats (PPO, A2C); SAC: minus the mean log-probability; NaN for DQN.
+        validation_sharpe: annual net Sharpe ratio of the deterministic policy; None where not evaluated, NaN where
+            undefined (an account that never trades).
+    """
+
+    iteration: int
+    env_steps: int
+    episode_return_mean: float
+    policy_loss: float
+    value_loss: float
+    entropy: float
+    validation_sharpe: float | None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained policy.
+
+    Attributes:
+        agent: name.
+        final_reward: ``episode_return_mean`` of the last iteration.
+        best_iteration: the iteration whose policy is kept.
+        validation_sharpe: of that policy; NaN if no evaluated policy ever moved.
+        curve: one row per iteration.
+        weights_hash: SHA-256 of the kept module's parameters.
+        checkpoint: RLlib checkpoint (``Algorithm.from_checkpoint``).
+        policy: ONNX file.
+        record: ``training.json``, equal for equal jobs.
+        seconds: wall time.
+    """
+
+    agent: str
+    final_reward: float
+    best_iteration: int
+    validation_sharpe: float
+    curve: tuple[CurveRow, ...]
+    weights_hash: str
+    checkpoint: Path
+    policy: Path
+    record: Path
+    seconds: float
+
+    @property
+    def steps_per_second(self) -> float:
+        """Environment steps per second of wall time, evaluation and export included."""
+        return self.curve[-1].env_steps / self.seconds
