@@ -31,8 +31,8 @@ class MarketPanel:
         open: (T, A) adjusted opening price; NaN where the asset has no bar.
         close: (T, A) adjusted closing price; NaN where the asset has no bar. May be negative (oil, April 2020).
         tradable: (T, A) True where an order fills at ``open[t]``: a bar with a positive open that was not halted.
-        observed: (T, A) True where the features are valid: all lookbacks are filled and the bar is there, or the asset's
-            exchange is closed while another of the class is open and the last features still hold (7 days at most).
+        observed: (T, A) True where the features are valid: all lookbacks are filled and the bar is there, or there is
+            none (a holiday of the asset's own exchange) and the last features still hold (7 days at most).
         delisted: (T, A) True on the first session after an asset's last bar for good (one True per asset at most).
         dollar_volume: (T, A) mean traded value of the last 21 sessions known at the close of ``t``; NaN if the class
             has no volume (currencies).

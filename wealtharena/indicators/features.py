@@ -1,6 +1,7 @@
 """All features of one asset class, bar by bar, each row from what was known after its own close."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -83,8 +84,8 @@ def _per_symbol(bars: pd.DataFrame, names: Sequence[str]) -> dict[str, FloatArra
     inputs["traded_value"] = raw["close"] * raw["volume"]
     outputs = {name: np.full(len(bars), np.nan) for name in (*names, "has_close", "dollar_volume", "volatility")}
     symbols = bars["symbol"].to_numpy(object)
-    borders = np.flatnonzero(np.append(True, symbols[1:] != symbols[:-1])) if len(bars) else np.zeros(0, dtype=np.int64)
-    for first, last in zip(borders, np.append(borders[1:], len(bars)), strict=True):
+    borders = np.flatnonzero(symbols[1:] != symbols[:-1]) + 1
+    for first, last in pairwise([0, *borders, len(bars)]):
         own = _in_units_of_first_close({name: inputs[name][first:last] for name in BAR_INPUTS})
         for name in names:
             outputs[name][first:last] = evaluate(INDICATORS[name], own)

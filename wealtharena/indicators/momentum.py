@@ -17,27 +17,27 @@ def scaled_return(close: FloatArray, bars: int) -> FloatArray:
 
 
 def return_1(close: FloatArray) -> FloatArray:
-    """Last session's return over volatility."""
+    """ln(c_t / c_{t−1}) / σ63."""
     return scaled_return(close, 1)
 
 
 def return_5(close: FloatArray) -> FloatArray:
-    """Return of 5 sessions over volatility."""
+    """ln(c_t / c_{t−5}) / (σ63 √5)."""
     return scaled_return(close, 5)
 
 
 def return_21(close: FloatArray) -> FloatArray:
-    """Return of 21 sessions over volatility."""
+    """ln(c_t / c_{t−21}) / (σ63 √21)."""
     return scaled_return(close, 21)
 
 
 def return_63(close: FloatArray) -> FloatArray:
-    """Return of 63 sessions over volatility."""
+    """ln(c_t / c_{t−63}) / (σ63 √63)."""
     return scaled_return(close, 63)
 
 
 def return_126(close: FloatArray) -> FloatArray:
-    """Return of 126 sessions over volatility."""
+    """ln(c_t / c_{t−126}) / (σ63 √126)."""
     return scaled_return(close, 126)
 
 
@@ -53,7 +53,7 @@ def overnight_gap(open_: FloatArray, close: FloatArray) -> FloatArray:
 
 
 def efficiency_21(close: FloatArray) -> FloatArray:
-    """Kaufman's efficiency ratio with its sign: move of 21 sessions over the path walked, −1 … 1."""
+    """Log return of 21 sessions over the sum of the 21 absolute daily ones, −1 … 1 (Kaufman's efficiency ratio)."""
     step = log_return(close, 1)
     path = np.full(len(close), np.nan)
     path[1:] = moving_sum(np.abs(step[1:]), MONTH_BARS)

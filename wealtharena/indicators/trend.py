@@ -19,17 +19,17 @@ def distance_from_average(close: FloatArray, window: int) -> FloatArray:
 
 
 def distance_ma_20(close: FloatArray) -> FloatArray:
-    """Distance from the 20-session average."""
+    """(ln c − mean of ln c over 20 sessions) / (σ63 √(20 / 3))."""
     return distance_from_average(close, 20)
 
 
 def distance_ma_50(close: FloatArray) -> FloatArray:
-    """Distance from the 50-session average."""
+    """(ln c − mean of ln c over 50 sessions) / (σ63 √(50 / 3))."""
     return distance_from_average(close, 50)
 
 
 def distance_ma_200(close: FloatArray) -> FloatArray:
-    """Distance from the 200-session average."""
+    """(ln c − mean of ln c over 200 sessions) / (σ63 √(200 / 3))."""
     return distance_from_average(close, 200)
 
 

@@ -63,7 +63,7 @@ def skew_63(close: FloatArray) -> FloatArray:
 
 
 def downside_63(close: FloatArray) -> FloatArray:
-    """4 (2 d² / (d² + u²) − 1) with d², u² the sums of squared falls and rises of 63 sessions."""
+    """4 (d² − u²) / (d² + u²) with d², u² the sums of squared falls and rises of 63 sessions."""
     returns = log_return(close, 1)[1:]
     falls = moving_sum(np.minimum(returns, 0.0) ** 2, 63)
     rises = moving_sum(np.maximum(returns, 0.0) ** 2, 63)
