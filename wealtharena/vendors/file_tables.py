@@ -28,7 +28,8 @@ class FileTable:
 
     Attributes:
         frame: date column as ``datetime64[us]``, the others float64, NaN where the file has none; in file order.
-        unparsed: (row label, column, text) of each cell that is neither a number or date nor empty, or an empty date.
+        unparsed: (row label, column, text) of each cell that is neither a number or date nor empty, or an empty date;
+            the label is the row's ISO date, or ``line n`` where the date itself cannot be read.
     """
 
     frame: pd.DataFrame
@@ -113,8 +114,7 @@ def _unparsed_cells(
     texts: "dict[str, pd.Series[Any]]", wrong: dict[str, np.ndarray[Any, Any]], dates: "pd.Series[Any]", key: str
 ) -> Iterator[UnparsedCell]:
     for row in np.flatnonzero(np.logical_or.reduce(list(wrong.values()))):
-        line = f"line {row + 2}"
-        label = line if wrong[key][row] else f"{dates.iloc[row].date()} ({line})"
+        label = f"line {row + 2}" if wrong[key][row] else str(dates.iloc[row].date())
         for column, mask in wrong.items():
             if mask[row]:
                 value = texts[column].iloc[row]

@@ -212,7 +212,7 @@ def _result(symbol: str, path: Path, table: FileTable, request: FetchRequest, ba
 def _inside(cell: UnparsedCell, request: FetchRequest) -> bool:
     """Whether an unreadable cell's row lies between the days asked for; rows without a date always do."""
     label = cell[0]
-    return label.startswith("line") or request.start <= date.fromisoformat(label[:10]) <= request.end
+    return label.startswith("line") or request.start <= date.fromisoformat(label) <= request.end
 
 
 def _no_rows(symbol: str, outcome: Outcome, reason: str, columns: tuple[str, ...]) -> FetchResult:

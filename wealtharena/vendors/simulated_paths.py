@@ -21,13 +21,14 @@ Drift, in units of the day's standard deviation, known at the close before
     negative weight on it is mean reversion. ``m``: +1 in the bull regime, -1 in the bear regime.
 
     ============  ==========================================================================================
-    stocks        ``0.17 x`` (half-life 60) ``+ 0.05 m``: momentum over one to three months
-    crypto        calm days: ``0.17 x`` (half-life 30); turbulent days (``h + h_c`` above 0.35): ``-0.25 f`` (half-life 3)
-    etfs          ``0.15 x`` (half-life 60) ``+ 0.03 m``; neighbours (ETF01 and ETF02, …) have opposite ``x``: rotation
-    currencies    ``0.13 x`` (half-life 90) ``+ 0.10 q_i D``: trend, and carry on the published differential ``D``
+    stocks        ``0.16 x`` (half-life 60 sessions) ``+ 0.05 m``: momentum over one to three months
+    crypto        calm days: ``0.22 x`` (half-life 30); turbulent days (``h + h_c`` above 0.35): ``-0.25 f`` (half-life
+                  3); always ``+ 0.03 m``
+    etfs          ``0.13 x`` (half-life 50) ``+ 0.04 m``; neighbours (ETF01 and ETF02, …) have opposite ``x``: rotation
+    currencies    ``0.12 x`` (half-life 50) ``+ 0.05 q_i D``: trend, and carry on the published differential ``D``
                   (``SIM_CARRY``); ``q_i`` is +1 for odd and -1 for even symbols
-    reits         ``-0.17 f`` (half-life 6) ``- 0.10 R``: reversal, and the published rate momentum ``R``
-                  (``SIM_RATE`` over its own trend, in standard units)
+    reits         ``-0.21 f`` (half-life 8) ``+ 0.03 m - 0.08 R``: reversal, and the published rate momentum ``R``
+                  (``SIM_RATE`` less its own exponential average, half-life 60 days, in standard units)
     commodities   ``0.16 x`` (half-life 40): trends in both directions
     ============  ==========================================================================================
 """
@@ -113,20 +114,20 @@ class ClassModel:
 
 CLASS_MODELS: dict[AssetClass, ClassModel] = {
     AssetClass.STOCKS: ClassModel(
-        1, 0.013, 0.18, 0.10, 0.25, 60.0, 4e6, trend=0.17, trend_half_life=60, regime=0.05, halt_rate=0.002
+        1, 0.013, 0.18, 0.10, 0.25, 60.0, 4e6, trend=0.16, trend_half_life=60, regime=0.05, halt_rate=0.002
     ),
     AssetClass.CRYPTO: ClassModel(
-        2, 0.028, 0.05, 0.30, 0.02, 500.0, 2e6, trend=0.17, trend_half_life=30, reversal=-0.25, reversal_half_life=3,
-        switching=True,
+        2, 0.026, 0.05, 0.20, 0.02, 500.0, 2e6, trend=0.22, trend_half_life=30, reversal=-0.25, reversal_half_life=3,
+        regime=0.03, switching=True,
     ),
     AssetClass.ETFS: ClassModel(
-        3, 0.010, 0.22, 0.13, 0.25, 80.0, 9e6, trend=0.15, trend_half_life=60, regime=0.03, paired=True
+        3, 0.010, 0.22, 0.13, 0.25, 80.0, 9e6, trend=0.13, trend_half_life=50, regime=0.04, paired=True
     ),
     AssetClass.CURRENCIES: ClassModel(
-        4, 0.0055, 0.03, 0.22, 0.05, 1.2, 0.0, trend=0.13, trend_half_life=90, carry=0.10, halt_rate=0.001
+        4, 0.0045, 0.03, 0.15, 0.05, 1.2, 0.0, trend=0.12, trend_half_life=50, carry=0.05, halt_rate=0.001
     ),
     AssetClass.REITS: ClassModel(
-        5, 0.012, 0.15, 0.15, 0.25, 45.0, 2e6, reversal=-0.17, reversal_half_life=6, rate=-0.10
+        5, 0.012, 0.15, 0.15, 0.25, 45.0, 2e6, reversal=-0.21, reversal_half_life=8, regime=0.03, rate=-0.08
     ),
     AssetClass.COMMODITIES: ClassModel(
         6, 0.015, 0.06, 0.12, 0.20, 70.0, 2e5, trend=0.16, trend_half_life=40, halt_rate=0.003
@@ -162,7 +163,7 @@ def simulate_world(seed: int, start: date, end: date) -> World:
     momentum = policy - moving_average(policy, _RATE_TREND_HALF_LIFE_DAYS)
     # Variance of an Ornstein-Uhlenbeck process less its exponential average, for unit variance and these half-lives.
     spread = np.sqrt(_RATE_TREND_HALF_LIFE_DAYS / (_RATE_HALF_LIFE_DAYS + _RATE_TREND_HALF_LIFE_DAYS))
-    carry = _ar1(_normal(seed, 0, 1, _Stream.MACRO, count), 180)
+    carry = _ar1(_normal(seed, 0, 1, _Stream.MACRO, count), 120)
     return World(
         days=days,
         bull=_regime(seed, count),

@@ -1,0 +1,161 @@
+"""Corporate actions: known ones from a file, splits and consolidations found in prices, and what both do to prices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from wealtharena.core.errors import CurationError
+from wealtharena.core.panel import FloatArray
+from wealtharena.settings import CurationSettings
+
+ACTION_COLUMNS = ("symbol", "ex_date", "kind", "ratio", "evidence", "source")
+SHARE_KINDS = ("split", "consolidation")
+VALUE_KINDS = ("demerger", "rights_issue")
+
+# New shares per old that companies use; each may also be a consolidation. A longer list would match any jump.
+_SIMPLE_RATIOS = np.array([1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0])
+# A ratio near 1 needs a closer fit: no more than this share of the logarithm of the ratio.
+_CLOSE_FIT = 0.10
+# A split leaves the traded value about as it was, a crash multiplies it; this is the largest factor either way.
+_VALUE_FACTOR = 2.5
+_VOLUME_BARS = 20
+
+
+@dataclass(frozen=True)
+class KnownAction:
+    """A corporate action that a person wrote down.
+
+    Attributes:
+        ex_date: first session without the entitlement.
+        kind: ``split``, ``consolidation``, ``demerger`` or ``rights_issue``.
+        ratio: new shares per old share for the first two, price factor for the others.
+        source: where the figures come from.
+    """
+
+    symbol: str
+    ex_date: date
+    kind: str
+    ratio: float
+    source: str
+
+    @property
+    def price_factor(self) -> float:
+        """What earlier prices are multiplied by."""
+        return price_factor(self.kind, self.ratio)
+
+
+def price_factor(kind: str, ratio: float) -> float:
+    """What prices before an action are multiplied by to compare with those after it."""
+    return 1.0 / ratio if kind in SHARE_KINDS else ratio
+
+
+def load_known_actions(path: Path) -> tuple[KnownAction, ...]:
+    """Actions of a YAML file, in order of symbol and date.
+
+    Raises:
+        CurationError: the file is missing, is not valid YAML, or an entry breaks a rule.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CurationError(f"curation.corporate_actions: {path} must be a readable YAML file, got: {error}") from None
+    entries = content.get("actions") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise CurationError(f"curation.corporate_actions: {path} must hold a list under `actions`")
+    actions = [_known_action(entry, f"{path}: action {number}") for number, entry in enumerate(entries, start=1)]
+    keys = [(action.symbol, action.ex_date, action.kind) for action in actions]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise CurationError(f"{path}: an action must stand once, got {key[0]} {key[1]} {key[2]} twice")
+    return tuple(sorted(actions, key=lambda action: (action.symbol, action.ex_date, action.kind)))
+
+
+def find_splits(bars: pd.DataFrame, jumps: np.ndarray[Any, Any], settings: CurationSettings) -> list[dict[str, object]]:
+    """Splits and consolidations among the jumps of one as-traded series.
+
+    A jump counts when the overnight price ratio (previous close to open; to close where there is no open) lies within
+    ``split_tolerance`` of a simple ratio, and within a tenth of its logarithm, and, where there is volume, the traded
+    value of the day is within a factor of 2.5 of the median of the 20 bars before.
+
+    Args:
+        bars: one symbol in date order, with ``session_date``, ``open``, ``close``, ``volume``.
+        jumps: rows that jumped, none of them the first.
+    """
+    close, opened = bars["close"].to_numpy(np.float64), bars["open"].to_numpy(np.float64)
+    volume = bars["volume"].to_numpy(np.float64)
+    found: list[dict[str, object]] = []
+    for row in jumps:
+        price = opened[row] if opened[row] > 0.0 else close[row]
+        if close[row - 1] <= 0.0 or price <= 0.0:
+            continue
+        seen = float(close[row - 1] / price)
+        ratio = _simple_ratio(seen, settings.split_tolerance)
+        value_change = _value_change(close, volume, int(row))
+        if ratio is None or not 1.0 / _VALUE_FACTOR <= (1.0 if np.isnan(value_change) else value_change) <= _VALUE_FACTOR:
+            continue
+        on_volume = "no volume" if np.isnan(value_change) else f"traded value {value_change:.2f} of its median before"
+        found.append(
+            {
+                "ex_date": bars["session_date"].iloc[row],
+                "kind": "split" if ratio > 1.0 else "consolidation",
+                "ratio": ratio,
+                "evidence": f"close {close[row - 1]:g}, next price {price:g}: {seen:.3f}, near {_ratio_text(ratio)}; "
+                + on_volume,
+                "source": "detected",
+            }
+        )
+    return found
+
+
+def cumulative_factor(dates: pd.Series, actions: Sequence[tuple[pd.Timestamp, float]]) -> FloatArray:  # type: ignore[type-arg]
+    """Product of the price factors of all actions after each date, so that the last date has factor 1."""
+    factor = np.ones(len(dates))
+    days = dates.to_numpy()
+    for ex_date, price_multiple in actions:
+        factor[days < ex_date.to_datetime64()] *= price_multiple
+    return factor
+
+
+def _simple_ratio(seen: float, tolerance: float) -> float | None:
+    """New shares per old if a price ratio is near a simple one, else None."""
+    log_seen = abs(np.log(seen))
+    logs = np.log(_SIMPLE_RATIOS)
+    nearest = int(np.argmin(np.abs(logs - log_seen)))
+    error = abs(logs[nearest] - log_seen)
+    if error > min(np.log1p(tolerance), _CLOSE_FIT * logs[nearest]):
+        return None
+    ratio = float(_SIMPLE_RATIOS[nearest])
+    return ratio if seen > 1.0 else 1.0 / ratio
+
+
+def _value_change(close: FloatArray, volume: FloatArray, row: int) -> float:
+    """Traded value of a bar over the median of the bars before; NaN where there is no volume."""
+    before = (close * volume)[max(row - _VOLUME_BARS, 0) : row]
+    before = before[np.isfinite(before) & (before > 0.0)]
+    today = close[row] * volume[row]
+    return float(today / np.median(before)) if len(before) and np.isfinite(today) and today > 0.0 else float("nan")
+
+
+def _ratio_text(ratio: float) -> str:
+    return f"{ratio:g}:1" if ratio > 1.0 else f"1:{1.0 / ratio:g}"
+
+
+def _known_action(entry: Any, place: str) -> KnownAction:
+    fields = {"symbol", "ex_date", "kind", "ratio", "source"}
+    if not isinstance(entry, dict) or set(entry) != fields:
+        given = sorted(map(str, entry)) if isinstance(entry, dict) else entry
+        raise CurationError(f"{place} must have exactly {', '.join(sorted(fields))}, got {given}")
+    if not isinstance(entry["ex_date"], date):
+        raise CurationError(f"{place}: ex_date must be a date, got {entry['ex_date']!r}")
+    if entry["kind"] not in (*SHARE_KINDS, *VALUE_KINDS):
+        raise CurationError(f"{place}: kind must be one of {', '.join((*SHARE_KINDS, *VALUE_KINDS))}, got {entry['kind']!r}")
+    ratio = entry["ratio"]
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0.0 < ratio < float("inf"):
+        raise CurationError(f"{place}: ratio must be a number above 0, got {ratio!r}")
+    return KnownAction(str(entry["symbol"]), entry["ex_date"], entry["kind"], float(ratio), str(entry["source"]))
