@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from wealtharena.core.panel import MarketPanel
 from wealtharena.execution import TradingRules
 from wealtharena.serving.manifest import ModelCard, ModelKind
 
@@ -68,5 +69,32 @@ def policy_card(**changes: object) -> ModelCard:
     return ModelCard.model_validate(values | changes)
 
 
-def baseline_card(**changes: object) -> ModelCard:
-    return policy_card(kind=ModelKind.BASELINE, algorithm="", baseline="equal_weight", **changes)
+def baseline_card(baseline: str = "equal_weight", **changes: object) -> ModelCard:
+    return policy_card(kind=ModelKind.BASELINE, algorithm="", baseline=baseline, **changes)
+
+
+def make_panel(sessions: int = 40, symbols: tuple[str, ...] = ("AAA", "BBB", "CCC"), seed: int = 3) -> MarketPanel:
+    """Random walks with three random features; all rise in the last session, in which ``CCC`` is unobserved."""
+    rng = np.random.default_rng(seed)
+    shape = (sessions, len(symbols))
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, shape), axis=0))
+    observed = np.ones(shape, dtype=np.bool_)
+    if "CCC" in symbols:
+        observed[-1, symbols.index("CCC")] = False
+    features = rng.normal(size=(*shape, len(FEATURES))).astype(np.float32)
+    features[-1, :, 0] = np.linspace(0.8, 0.3, len(symbols))
+    return MarketPanel(
+        dates=np.datetime64("2026-01-01", "D") + np.arange(sessions),
+        symbols=symbols,
+        feature_names=FEATURES,
+        features=np.where(observed[:, :, None], features, np.float32(0.0)),
+        open=close * np.exp(rng.normal(0.0, 0.005, shape)),
+        close=close,
+        tradable=np.ones(shape, dtype=np.bool_),
+        observed=observed,
+        delisted=np.zeros(shape, dtype=np.bool_),
+        dollar_volume=np.full(shape, 1e6),
+        volatility=np.full(shape, 0.02),
+        one_way_cost=np.full(len(symbols), 0.001),
+        annualisation=252,
+    )

@@ -1,5 +1,6 @@
 """Champions in the MLflow registry: which version of an agent's model is in service, and where its bundle lies."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,8 @@ class ChampionRegistry:
         return sorted(model.name.removeprefix(_MODEL_PREFIX) for model in models if CHAMPION in model.aliases)
 
     def _client(self) -> "MlflowClient":
+        # MLflow reads this once, when it is imported, and would report usage to its makers without it.
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)

@@ -39,8 +39,8 @@ def panel_from_frames(asset_class: AssetClass, data: OhlcvData, context: Context
     Args:
         asset_class: whose indicators and costs apply.
         data: a long frame with a column ``symbol``, or one frame per symbol. Columns, in any case: a date (or a date
-            index), ``open``, ``high``, ``low``, ``close``, ``volume`` (may be missing), and optionally ``adj_factor`` or
-            ``adj_close``; without them prices count as adjusted. Dates with a time zone are taken as local dates.
+            index), ``open``, ``high``, ``low``, ``close``, ``volume`` (may be missing), and optionally ``adj_factor``
+            or ``adj_close``; without them prices count as adjusted. Dates with a time zone are taken as local dates.
         context: macro series and sectors.
 
     Raises:
