@@ -42,7 +42,7 @@ def ended_alone(
         exchanges: exchange of each instrument in ``last_bars``.
     """
     ended: dict[str, date] = {}
-    for exchange in sorted(set(exchanges[symbol] for symbol in last_bars)):
+    for exchange in sorted({exchanges[symbol] for symbol in last_bars}):
         group = {symbol: day for symbol, day in last_bars.items() if exchanges[symbol] == exchange}
         newest = min(max(group.values()), as_of)
         days = list(group.values())
@@ -63,4 +63,4 @@ def _sessions_of_years(exchange: str, first_year: int, last_year: int) -> pd.Dat
     except InvalidCalendarName:
         raise SettingsError(f"exchange {exchange!r} must be a name that exchange_calendars knows") from None
     sessions: pd.DatetimeIndex = calendar.sessions.tz_localize(None).as_unit("us")
-    return pd.DatetimeIndex(sessions, freq=None)
+    return pd.DatetimeIndex(sessions.to_numpy())

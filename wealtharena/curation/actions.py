@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 
 from wealtharena.core.errors import CurationError
 from wealtharena.core.panel import FloatArray
@@ -28,15 +29,31 @@ _VOLUME_BARS = 20
 
 
 @dataclass(frozen=True)
-class KnownAction:
-    """A corporate action that a person wrote down.
+class CorporateAction:
+    """A corporate action of one symbol; the symbol apart, the columns of the table of actions.
 
     Attributes:
         ex_date: first session without the entitlement.
         kind: ``split``, ``consolidation``, ``demerger`` or ``rights_issue``.
         ratio: new shares per old share for the first two, price factor for the others.
-        source: where the figures come from.
+        evidence: why it is believed; source: ``known`` or ``detected``.
     """
+
+    ex_date: pd.Timestamp
+    kind: str
+    ratio: float
+    evidence: str
+    source: str
+
+    @property
+    def price_factor(self) -> float:
+        """What prices before the action are multiplied by to compare with those after it."""
+        return 1.0 / self.ratio if self.kind in SHARE_KINDS else self.ratio
+
+
+@dataclass(frozen=True)
+class KnownAction:
+    """A corporate action that a person wrote down; ``source`` says where the figures come from."""
 
     symbol: str
     ex_date: date
@@ -44,15 +61,9 @@ class KnownAction:
     ratio: float
     source: str
 
-    @property
-    def price_factor(self) -> float:
-        """What earlier prices are multiplied by."""
-        return price_factor(self.kind, self.ratio)
-
-
-def price_factor(kind: str, ratio: float) -> float:
-    """What prices before an action are multiplied by to compare with those after it."""
-    return 1.0 / ratio if kind in SHARE_KINDS else ratio
+    def applied(self) -> CorporateAction:
+        """The action as it is applied to its symbol's prices."""
+        return CorporateAction(pd.Timestamp(self.ex_date).as_unit("us"), self.kind, self.ratio, self.source, "known")
 
 
 def load_known_actions(path: Path) -> tuple[KnownAction, ...]:
@@ -76,7 +87,7 @@ def load_known_actions(path: Path) -> tuple[KnownAction, ...]:
     return tuple(sorted(actions, key=lambda action: (action.symbol, action.ex_date, action.kind)))
 
 
-def find_splits(bars: pd.DataFrame, jumps: np.ndarray[Any, Any], settings: CurationSettings) -> list[dict[str, object]]:
+def find_splits(bars: pd.DataFrame, jumps: NDArray[np.intp], settings: CurationSettings) -> list[CorporateAction]:
     """Splits and consolidations among the jumps of one as-traded series.
 
     A jump counts when the overnight price ratio (previous close to open; to close where there is no open) lies within
@@ -89,7 +100,7 @@ def find_splits(bars: pd.DataFrame, jumps: np.ndarray[Any, Any], settings: Curat
     """
     close, opened = bars["close"].to_numpy(np.float64), bars["open"].to_numpy(np.float64)
     volume = bars["volume"].to_numpy(np.float64)
-    found: list[dict[str, object]] = []
+    found: list[CorporateAction] = []
     for row in jumps:
         price = opened[row] if opened[row] > 0.0 else close[row]
         if close[row - 1] <= 0.0 or price <= 0.0:
@@ -97,28 +108,21 @@ def find_splits(bars: pd.DataFrame, jumps: np.ndarray[Any, Any], settings: Curat
         seen = float(close[row - 1] / price)
         ratio = _simple_ratio(seen, settings.split_tolerance)
         value_change = _value_change(close, volume, int(row))
-        if ratio is None or not 1.0 / _VALUE_FACTOR <= (1.0 if np.isnan(value_change) else value_change) <= _VALUE_FACTOR:
+        if ratio is None or not 1.0 / _VALUE_FACTOR <= (value_change or 1.0) <= _VALUE_FACTOR:
             continue
-        on_volume = "no volume" if np.isnan(value_change) else f"traded value {value_change:.2f} of its median before"
-        found.append(
-            {
-                "ex_date": bars["session_date"].iloc[row],
-                "kind": "split" if ratio > 1.0 else "consolidation",
-                "ratio": ratio,
-                "evidence": f"close {close[row - 1]:g}, next price {price:g}: {seen:.3f}, near {_ratio_text(ratio)}; "
-                + on_volume,
-                "source": "detected",
-            }
-        )
+        on_volume = f"traded value {value_change:.2f} of its median before" if value_change else "no volume to compare"
+        evidence = f"close {close[row - 1]:g}, next price {price:g}: {seen:.3f}, near {_ratio_text(ratio)}; {on_volume}"
+        kind = "split" if ratio > 1.0 else "consolidation"
+        found.append(CorporateAction(bars["session_date"].iloc[row], kind, ratio, evidence, "detected"))
     return found
 
 
-def cumulative_factor(dates: pd.Series, actions: Sequence[tuple[pd.Timestamp, float]]) -> FloatArray:  # type: ignore[type-arg]
-    """Product of the price factors of all actions after each date, so that the last date has factor 1."""
-    factor = np.ones(len(dates))
-    days = dates.to_numpy()
-    for ex_date, price_multiple in actions:
-        factor[days < ex_date.to_datetime64()] *= price_multiple
+def cumulative_factor(bars: pd.DataFrame, actions: Sequence[CorporateAction]) -> FloatArray:
+    """Product of the price factors of all actions after each bar's date, so that the last bar has factor 1."""
+    factor = np.ones(len(bars))
+    days = bars["session_date"].to_numpy()
+    for action in actions:
+        factor[days < action.ex_date.to_datetime64()] *= action.price_factor
     return factor
 
 
@@ -134,12 +138,12 @@ def _simple_ratio(seen: float, tolerance: float) -> float | None:
     return ratio if seen > 1.0 else 1.0 / ratio
 
 
-def _value_change(close: FloatArray, volume: FloatArray, row: int) -> float:
-    """Traded value of a bar over the median of the bars before; NaN where there is no volume."""
+def _value_change(close: FloatArray, volume: FloatArray, row: int) -> float | None:
+    """Traded value of a bar over the median of the bars before; None where there is no volume."""
     before = (close * volume)[max(row - _VOLUME_BARS, 0) : row]
     before = before[np.isfinite(before) & (before > 0.0)]
     today = close[row] * volume[row]
-    return float(today / np.median(before)) if len(before) and np.isfinite(today) and today > 0.0 else float("nan")
+    return float(today / np.median(before)) if len(before) and np.isfinite(today) and today > 0.0 else None
 
 
 def _ratio_text(ratio: float) -> str:
@@ -154,7 +158,9 @@ def _known_action(entry: Any, place: str) -> KnownAction:
     if not isinstance(entry["ex_date"], date):
         raise CurationError(f"{place}: ex_date must be a date, got {entry['ex_date']!r}")
     if entry["kind"] not in (*SHARE_KINDS, *VALUE_KINDS):
-        raise CurationError(f"{place}: kind must be one of {', '.join((*SHARE_KINDS, *VALUE_KINDS))}, got {entry['kind']!r}")
+        raise CurationError(
+            f"{place}: kind must be one of {', '.join((*SHARE_KINDS, *VALUE_KINDS))}, got {entry['kind']!r}"
+        )
     ratio = entry["ratio"]
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0.0 < ratio < float("inf"):
         raise CurationError(f"{place}: ratio must be a number above 0, got {ratio!r}")

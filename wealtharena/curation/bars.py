@@ -2,7 +2,7 @@
 dirt stands in ``docs/curation.md``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
 import numpy as np
@@ -11,8 +11,16 @@ import pandas as pd
 from wealtharena.core.errors import CurationError
 from wealtharena.core.market_data import BAR_COLUMNS, Instrument, PriceBasis
 from wealtharena.core.panel import BoolArray, FloatArray
-from wealtharena.curation.actions import ACTION_COLUMNS, KnownAction, cumulative_factor, find_splits, price_factor
+from wealtharena.curation.actions import (
+    ACTION_COLUMNS,
+    CorporateAction,
+    KnownAction,
+    cumulative_factor,
+    find_splits,
+)
 from wealtharena.curation.checks import (
+    MAX_REVERSAL,
+    log_prices,
     order_rows,
     withhold_bad_cells,
     withhold_bad_closes,
@@ -118,8 +126,7 @@ def _curate_symbol(
     """Core rows and corporate actions of one symbol, whose bars are in date order."""
     symbol = str(bars["symbol"].iloc[0])
     actions = _actions(bars, known, settings) if basis is PriceBasis.AS_TRADED else []
-    multiples = [(pd.Timestamp(row["ex_date"]), price_factor(row["kind"], row["ratio"])) for row in actions]
-    factor = cumulative_factor(bars["session_date"], multiples) * _dividend_factor(bars)
+    factor = cumulative_factor(bars, actions) * _dividend_factor(bars)
     jumps = _jump_rows(bars, factor, settings)
     outlier = _open_outliers(bars, factor, settings)
     stale = _stale(bars)
@@ -138,69 +145,66 @@ def _curate_symbol(
         tradable=(opened > 0.0) & ~stale & ~outlier,
         flags=_joined(flags, len(bars)),
     )
-    return core, pd.DataFrame([{"symbol": symbol, **row} for row in actions], columns=list(ACTION_COLUMNS))
+    return core, pd.DataFrame(
+        [{"symbol": symbol, **asdict(action)} for action in actions], columns=list(ACTION_COLUMNS)
+    )
 
 
-def _actions(bars: pd.DataFrame, known: Sequence[KnownAction], settings: CurationSettings) -> list[dict[str, object]]:
+def _actions(bars: pd.DataFrame, known: Sequence[KnownAction], settings: CurationSettings) -> list[CorporateAction]:
     """Known actions, and splits among the jumps that no known action explains, by date."""
+    actions = [action.applied() for action in known]
     days = bars["session_date"].to_numpy()
-    multiples = [(pd.Timestamp(action.ex_date), action.price_factor) for action in known]
-    explained = np.zeros(len(bars), dtype=np.bool_)
-    for ex_date, _ in multiples:
-        row = int(np.searchsorted(days, ex_date.to_datetime64()))
-        if row < len(days):
-            explained[row] = True
-    jumps = _jump_rows(bars, cumulative_factor(bars["session_date"], multiples), settings) & ~explained
-    rows: list[dict[str, object]] = [
-        {
-            "ex_date": pd.Timestamp(action.ex_date).as_unit("us"),
-            "kind": action.kind,
-            "ratio": action.ratio,
-            "evidence": action.source,
-            "source": "known",
-        }
-        for action in known
-    ]
-    rows += find_splits(bars, np.flatnonzero(jumps), settings)
-    return sorted(rows, key=lambda row: (row["ex_date"], row["kind"]))
+    explained = np.zeros(len(bars) + 1, dtype=np.bool_)
+    for action in actions:
+        explained[np.searchsorted(days, action.ex_date.to_datetime64())] = True
+    jumps = _jump_rows(bars, cumulative_factor(bars, actions), settings) & ~explained[:-1]
+    found = find_splits(bars, np.flatnonzero(jumps), settings)
+    return sorted([*actions, *found], key=lambda action: (action.ex_date, action.kind))
 
 
 def _dividend_factor(bars: pd.DataFrame) -> FloatArray:
     """Adjusted close over close, 1 at the last bar; ones for a symbol without adjusted close.
 
-    Where the adjusted close is missing or impossible the ratio of the bar before holds (of the bar after, at the start).
+    Where the adjusted close is missing or impossible the ratio of the bar before holds; at the start, of the bar after.
     """
     close, adjusted = bars["close"].to_numpy(np.float64), bars["adj_close"].to_numpy(np.float64)
     usable = np.isfinite(adjusted) & (adjusted > 0.0) & (close > 0.0)
     if not usable.any():
         return np.ones(len(bars))
-    ratio = pd.Series(np.where(usable, adjusted / np.where(usable, close, 1.0), np.nan)).ffill().bfill()
-    return (ratio / ratio.iloc[-1]).to_numpy(np.float64)
+    known = np.flatnonzero(usable)
+    source = np.maximum(np.searchsorted(known, np.arange(len(bars)), side="right") - 1, 0)
+    ratio: FloatArray = (adjusted[known] / close[known])[source]
+    basis: FloatArray = ratio / ratio[-1]
+    return basis
 
 
 def _jump_rows(bars: pd.DataFrame, factor: FloatArray, settings: CurationSettings) -> BoolArray:
     """Bars whose adjusted close or open is further from the adjusted close before than the jump limit."""
-    adjusted = bars.assign(close=bars["close"] * factor)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        close = np.log(adjusted["close"].where(adjusted["close"] > 0.0).to_numpy(np.float64))
-        opened = np.log((bars["open"] * factor).where(bars["open"] > 0.0).to_numpy(np.float64))
-    before = np.concatenate(([np.nan], close[:-1]))
-    limit = _jump_limit(adjusted, settings)
+    close, overnight, limit = _moves(bars, factor, settings)
     with np.errstate(invalid="ignore"):
         # The open counts only where the close confirms half of its move: a lone bad open is an outlier, not a jump.
-        overnight = (np.abs(opened - before) > limit) & (np.abs(close - before) > 0.5 * limit)
-        return (np.abs(close - before) > limit) | overnight
+        confirmed = (np.abs(overnight) > limit) & (np.abs(close) > 0.5 * limit)
+        jumped: BoolArray = (np.abs(close) > limit) | confirmed
+    return jumped
 
 
 def _open_outliers(bars: pd.DataFrame, factor: FloatArray, settings: CurationSettings) -> BoolArray:
     """Opens that leap from the close before and that the close of the same bar takes back."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        close = np.log((bars["close"] * factor).where(bars["close"] > 0.0).to_numpy(np.float64))
-        opened = np.log((bars["open"] * factor).where(bars["open"] > 0.0).to_numpy(np.float64))
-        leap = opened - np.concatenate(([np.nan], close[:-1]))
-        taken_back = (opened - close) / leap
-        limit = _jump_limit(bars.assign(close=bars["close"] * factor), settings)
-        return (np.abs(leap) > limit) & (taken_back >= settings.glitch_reversal) & (taken_back <= 2.0)
+    close, overnight, limit = _moves(bars, factor, settings)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        taken_back = (overnight - close) / overnight
+        lone: BoolArray = np.abs(overnight) > limit
+        return lone & (taken_back >= settings.glitch_reversal) & (taken_back <= MAX_REVERSAL)
+
+
+def _moves(
+    bars: pd.DataFrame, factor: FloatArray, settings: CurationSettings
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Adjusted log moves from the close before to the close and to the open, and the jump limit; NaN where unknown."""
+    adjusted = bars.assign(close=bars["close"] * factor, open=bars["open"] * factor)
+    close, opened = log_prices(adjusted["close"]), log_prices(adjusted["open"])
+    before = np.concatenate(([np.nan], close[:-1]))
+    return close - before, opened - before, _jump_limit(adjusted, settings)
 
 
 def _jump_limit(rows: pd.DataFrame, settings: CurationSettings) -> FloatArray:
@@ -209,12 +213,14 @@ def _jump_limit(rows: pd.DataFrame, settings: CurationSettings) -> FloatArray:
     The deviation is that of the last 63 clipped close-to-close returns before the bar; with fewer than 21 of them the
     threshold alone decides.
     """
-    close = rows["close"].where(rows["close"] > 0.0)
-    returns = np.log(close).groupby(rows["symbol"]).diff()
-    clipped = returns.clip(-settings.jump_threshold, settings.jump_threshold)
-    by_symbol = clipped.groupby(rows["symbol"]).shift().groupby(rows["symbol"])
-    sigma = by_symbol.rolling(_SIGMA_WINDOW, min_periods=_SIGMA_MIN_RETURNS).std().droplevel(0).reindex(rows.index)
-    limit: FloatArray = np.maximum(settings.jump_threshold, settings.jump_sigmas * sigma.fillna(0.0).to_numpy(np.float64))
+    same = rows["symbol"].eq(rows["symbol"].shift()).to_numpy()
+    close = log_prices(rows["close"])
+    returns = np.where(same, np.diff(close, prepend=np.nan), np.nan)
+    clipped = pd.Series(np.clip(returns, -settings.jump_threshold, settings.jump_threshold), index=rows.index)
+    rolling = clipped.groupby(rows["symbol"], sort=False).rolling(_SIGMA_WINDOW, min_periods=_SIGMA_MIN_RETURNS)
+    sigma = np.concatenate(([np.nan], rolling.std().to_numpy(np.float64)[:-1]))
+    known = np.where(same & np.isfinite(sigma), sigma, 0.0)
+    limit: FloatArray = np.maximum(settings.jump_threshold, settings.jump_sigmas * known)
     return limit
 
 
@@ -248,4 +254,6 @@ def _concat(parts: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
 
 def _empty_raw() -> pd.DataFrame:
     numbers = {name: pd.Series(dtype="float64") for name in BAR_COLUMNS[1:]}
-    return pd.DataFrame({"symbol": pd.Series(dtype="str"), "session_date": pd.Series(dtype="datetime64[us]"), **numbers})
+    return pd.DataFrame(
+        {"symbol": pd.Series(dtype="str"), "session_date": pd.Series(dtype="datetime64[us]"), **numbers}
+    )

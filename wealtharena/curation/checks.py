@@ -9,8 +9,11 @@ import pandas as pd
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_sessions
 from wealtharena.core.market_data import BAR_COLUMNS, Instrument
-from wealtharena.core.panel import BoolArray
+from wealtharena.core.panel import BoolArray, FloatArray
 from wealtharena.curation.quarantine import Quarantine
+
+MAX_REVERSAL = 2.0
+"""A move back that is larger than twice the leap is another leap."""
 
 # Futures can settle below zero; the price of a share, a coin or a currency cannot.
 _MAY_BE_NEGATIVE = {AssetClass.COMMODITIES}
@@ -47,11 +50,12 @@ def withhold_closed_days(
     if rows.empty:
         return rows
     exchange = rows["symbol"].map({symbol: item.exchange for symbol, item in instruments.items()})
-    stray = pd.Series(False, index=rows.index)
+    stray = np.zeros(len(rows), dtype=np.bool_)
     first, last = rows["session_date"].min().date(), rows["session_date"].max().date()
     for name in sorted(exchange.unique()):
-        own = exchange == name
-        stray |= own & ~rows["session_date"].isin(exchange_sessions(name, first, last))
+        own = (exchange == name).to_numpy(np.bool_)
+        closed = ~rows["session_date"].isin(exchange_sessions(name, first, last)).to_numpy(np.bool_)
+        stray |= own & closed
         reason = f"{name} had no session on this day; row withheld"
         quarantine.add(rows[own & stray], "not_a_session", "close", reason)
     return rows[~stray].reset_index(drop=True)
@@ -100,17 +104,20 @@ def withhold_bad_cells(
 
 
 def withhold_glitches(
-    rows: pd.DataFrame, jump_limit: np.ndarray[tuple[int], np.dtype[np.float64]], reversal: float, quarantine: Quarantine
+    rows: pd.DataFrame,
+    jump_limit: FloatArray,
+    reversal: float,
+    quarantine: Quarantine,
 ) -> pd.DataFrame:
     """Without bars that leap away and back: a wrong unit or a misprint, not a market.
 
     The whole range of such a bar lies beyond ``jump_limit`` (log, per row) from the close before and from the range of
-    the bar after, and the next close takes back at least ``reversal`` of the leap and at most its double. A squeeze
+    the bar after, and the next close takes back at least ``reversal`` of the leap and at most twice of it. A squeeze
     that was traded through (NG=F, January 2022) starts near the close before and stays.
     """
-    close = _log(rows["close"])
-    low = _log(rows[["open", "high", "low", "close"]].min(axis=1))
-    high = _log(rows[["open", "high", "low", "close"]].max(axis=1))
+    close = log_prices(rows["close"])
+    low = log_prices(rows[["open", "high", "low", "close"]].min(axis=1))
+    high = log_prices(rows[["open", "high", "low", "close"]].max(axis=1))
     same_before = rows["symbol"].eq(rows["symbol"].shift()).to_numpy()
     same_after = rows["symbol"].eq(rows["symbol"].shift(-1)).to_numpy()
     before, after = _shifted(close, 1), _shifted(close, -1)
@@ -120,10 +127,19 @@ def withhold_glitches(
         clear_before = np.maximum(low - before, before - high) > jump_limit
         clear_after = np.maximum(low - _shifted(high, -1), _shifted(low, -1) - high) > jump_limit
         glitch = same_before & same_after & clear_before & clear_after
-        glitch &= (taken_back >= reversal) & (taken_back <= 2.0)
-    reason = f"the bar leaps by more than its jump limit and the next close takes back {reversal:.0%} or more; row withheld"
+        glitch &= (taken_back >= reversal) & (taken_back <= MAX_REVERSAL)
+    reason = (
+        f"the bar leaps by more than its jump limit and the next close takes back {reversal:.0%} or more; row withheld"
+    )
     quarantine.add(rows[glitch], "glitch", "close", reason)
     return rows[~glitch].reset_index(drop=True)
+
+
+def log_prices(prices: "pd.Series[float]") -> FloatArray:
+    """Natural logarithms; NaN where a price is not positive."""
+    values = prices.to_numpy(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values > 0.0, np.log(np.where(values > 0.0, values, 1.0)), np.nan)
 
 
 def _negative_allowed(rows: pd.DataFrame, instruments: Mapping[str, Instrument]) -> BoolArray:
@@ -131,20 +147,14 @@ def _negative_allowed(rows: pd.DataFrame, instruments: Mapping[str, Instrument])
     return rows["symbol"].map(allowed).to_numpy(np.bool_)
 
 
-def _distance_outside_range(rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _distance_outside_range(rows: pd.DataFrame) -> FloatArray:
     """Log distance of the close from [low, high] (in either order); 0 where one of the three is not positive."""
-    close, low, high = (_log(rows[name]) for name in ("close", "low", "high"))
+    close, low, high = (log_prices(rows[name]) for name in ("close", "low", "high"))
     bottom, top = np.minimum(low, high), np.maximum(low, high)
     return np.nan_to_num(np.maximum(np.maximum(bottom - close, close - top), 0.0), nan=0.0)
 
 
-def _log(prices: "pd.Series[float]") -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    values = prices.to_numpy(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(values > 0.0, np.log(np.where(values > 0.0, values, 1.0)), np.nan)
-
-
-def _shifted(values: np.ndarray[tuple[int], np.dtype[np.float64]], steps: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _shifted(values: FloatArray, steps: int) -> FloatArray:
     result = np.full(len(values), np.nan)
     if steps > 0:
         result[steps:] = values[:-steps]

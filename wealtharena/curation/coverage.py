@@ -28,18 +28,18 @@ def coverage_of(
     instrument that was delisted; ``delisted_on`` is that last bar's date, else NaT (see ``ended_alone``).
     """
     exchanges = {instrument.symbol: instrument.exchange for instrument in instruments}
-    spans = bars.groupby("symbol")["session_date"].agg(["min", "max", "size"])
-    last_bars = {str(symbol): row["max"].date() for symbol, row in spans.iterrows()}
-    ended = ended_alone(last_bars, exchanges, stale_sessions, as_of)
-    rows = []
+    days = {str(symbol): part for symbol, part in bars.groupby("symbol")["session_date"]}
+    ended = ended_alone(
+        {symbol: part.iloc[-1].date() for symbol, part in days.items()}, exchanges, stale_sessions, as_of
+    )
+    rows: list[tuple[str, date | None, date | None, int, int, int, date | None]] = []
     for symbol in sorted(exchanges):
-        if symbol not in last_bars:
-            rows.append((symbol, pd.NaT, pd.NaT, 0, 0, 0, pd.NaT))
+        if symbol not in days:
+            rows.append((symbol, None, None, 0, 0, 0, None))
             continue
-        first, last, observed = spans.loc[symbol, ["min", "max", "size"]]
-        expected = len(exchange_sessions(exchanges[symbol], first.date(), ended.get(symbol, as_of)))
-        delisted_on = pd.Timestamp(ended[symbol]) if symbol in ended else pd.NaT
-        rows.append((symbol, first, last, expected, int(observed), expected - int(observed), delisted_on))
+        first, last, observed = days[symbol].iloc[0].date(), days[symbol].iloc[-1].date(), len(days[symbol])
+        expected = len(exchange_sessions(exchanges[symbol], first, ended.get(symbol, as_of)))
+        rows.append((symbol, first, last, expected, observed, expected - observed, ended.get(symbol)))
     dates = dict.fromkeys(("first_session", "last_session", "delisted_on"), "datetime64[us]")
     counts = dict.fromkeys(("expected_sessions", "observed_sessions", "missing_sessions"), "int64")
     return pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS)).astype({**dates, **counts})

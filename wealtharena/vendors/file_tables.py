@@ -103,7 +103,7 @@ def _numbers(text: "pd.Series[Any]") -> "pd.Series[Any]":
 def _dates(text: "pd.Series[Any]") -> "pd.Series[Any]":
     if text.dtype.kind == "M":
         local = text.dt.tz_localize(None) if getattr(text.dtype, "tz", None) is not None else text
-        return local.dt.normalize().astype("datetime64[us]")
+        return pd.Series(local.dt.normalize().astype("datetime64[us]"))
     # A time of day after the date is cut: the session's date is the one that is printed.
     as_text = text.astype(object).where(text.notna(), "").astype(str)
     iso = as_text.where(as_text.str.fullmatch(_ISO_DATE.pattern), "")

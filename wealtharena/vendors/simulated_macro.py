@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from wealtharena.core.panel import FloatArray
+from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.vendors.simulated_paths import BEAR_VOLATILITY, World, macro_noise, moving_average
 
 _PMI_RELEASE_DAYS = 15
@@ -37,14 +37,14 @@ def _term(world: World, seed: int) -> pd.DataFrame:
 
 def _pmi(world: World, seed: int) -> pd.DataFrame:
     """Monthly survey: 50 plus five times the month's mean regime, dated the first of the month, out mid next month."""
-    months = pd.PeriodIndex(pd.DatetimeIndex(world.days.astype("datetime64[us]")), freq="M")
-    mood = pd.Series(np.where(world.bull, 1.0, -1.0), index=months).groupby(level=0).mean()
-    complete = mood[mood.index.asfreq("D", how="end") <= pd.Period(world.days[-1], freq="D")]
-    value = 50.0 + 5.0 * complete.to_numpy() + macro_noise(seed, "SIM_PMI", len(complete))
-    month_end = complete.index.to_timestamp(how="end").normalize()
-    return _observations(
-        complete.index.to_timestamp(how="start"), value, month_end + pd.Timedelta(days=_PMI_RELEASE_DAYS)
-    )
+    months, first = np.unique(world.days.astype("datetime64[M]"), return_index=True)
+    days_in_month = np.diff(np.append(first, len(world.days)))
+    mood = np.add.reduceat(np.where(world.bull, 1.0, -1.0), first) / days_in_month
+    next_month = (months + 1).astype("datetime64[D]")
+    complete = next_month <= world.days[-1] + 1
+    value = 50.0 + 5.0 * mood + macro_noise(seed, "SIM_PMI", len(months))
+    out = next_month + (_PMI_RELEASE_DAYS - 1)
+    return _observations(months[complete], value[complete], out[complete])
 
 
 MACRO_SERIES: dict[str, Callable[[World, int], pd.DataFrame]] = {
@@ -59,15 +59,14 @@ MACRO_SERIES: dict[str, Callable[[World, int], pd.DataFrame]] = {
 def _daily(world: World, value: FloatArray) -> pd.DataFrame:
     """Weekday values that are published on the next day."""
     weekdays = np.is_busday(world.days)
-    days = pd.DatetimeIndex(world.days[weekdays].astype("datetime64[us]"))
-    return _observations(days, value[weekdays], days + pd.Timedelta(days=1))
+    return _observations(world.days[weekdays], value[weekdays], world.days[weekdays] + 1)
 
 
-def _observations(reference: pd.DatetimeIndex, value: FloatArray, available: pd.DatetimeIndex) -> pd.DataFrame:
+def _observations(reference: DateArray, value: FloatArray, available: DateArray) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "reference_date": reference.as_unit("us"),
+            "reference_date": reference.astype("datetime64[us]"),
             "value": np.round(value, 6),
-            "available_date": available.as_unit("us"),
+            "available_date": available.astype("datetime64[us]"),
         }
     )

@@ -9,7 +9,8 @@ Noise (any ``edge``)
     ``sigma_i(t) = s_i exp(h(t) + h_c(t)) b(t)``: ``h`` and ``h_c`` are AR(1) (half-lives 40 and 25 days), ``b`` is 1 in
     the bull and 1.5 in the bear regime, a two-state Markov chain shared by all classes (mean stays 300 and 120 days).
 Prices
-    ``open(t) = close(t-1) (1 + w_i sigma_i(t) n_i(t))`` and ``close(t) = open(t) (1 + sigma_i(t) (mu_i(t) + v_i e_i(t)))``
+    ``open(t) = close(t-1) (1 + w_i sigma_i(t) n_i(t))``,
+    ``close(t) = open(t) (1 + sigma_i(t) (mu_i(t) + v_i e_i(t)))``
     with ``w^2 + v^2 = 1`` and ``w`` small: the drift ``mu`` is earned between open and close, so that a decision after
     the close that fills at the next open can still profit. All shocks are symmetric: with ``mu = 0`` prices are
     martingales.
@@ -245,18 +246,15 @@ def _drift(
     regime = model.regime * np.where(world.bull, 1.0, -1.0)
     carry = model.carry * (2.0 * (index % 2) - 1.0) * world.carry
     known = trend + reversal + (regime + carry + model.rate * world.rate_momentum)[rows]
-    return np.concatenate(([0.0], known[:-1]))
+    return np.concatenate(([0.0], known))[: len(rows)]
 
 
 def _shock(world: World, seed: int, model: ClassModel, index: int) -> FloatArray:
     own = _student(seed, model.code, index, _Stream.SHOCK, len(world.days))
     shared = _student(seed, model.code, 0, _Stream.SHOCK, len(world.days))
     own_share = 1.0 - model.global_share - model.class_share
-    return (
-        np.sqrt(model.global_share) * world.global_shock
-        + np.sqrt(model.class_share) * shared
-        + np.sqrt(own_share) * own
-    )
+    weighted: FloatArray = np.sqrt(model.global_share) * world.global_shock + np.sqrt(model.class_share) * shared
+    return weighted + np.sqrt(own_share) * own
 
 
 def _first_price(seed: int, model: ClassModel, index: int) -> float:
@@ -298,7 +296,8 @@ def _ar1(shocks: FloatArray, half_life: float) -> FloatArray:
 
 def _student(seed: int, code: int, index: int, stream: _Stream, count: int) -> FloatArray:
     draws = _generator(seed, code, index, stream).standard_t(_STUDENT_DF, count)
-    return np.clip(draws * np.sqrt((_STUDENT_DF - 2.0) / _STUDENT_DF), -_SHOCK_LIMIT, _SHOCK_LIMIT)
+    shocks: FloatArray = np.clip(draws * np.sqrt((_STUDENT_DF - 2.0) / _STUDENT_DF), -_SHOCK_LIMIT, _SHOCK_LIMIT)
+    return shocks
 
 
 def _normal(seed: int, code: int, index: int, stream: _Stream, count: int) -> FloatArray:
