@@ -119,7 +119,7 @@ def test_an_episode_ends_after_its_days_and_the_next_step_resets() -> None:
 
 
 def test_an_episode_ends_with_the_panel() -> None:
-    env = TradingVectorEnv(priced_panel([[1.0]] * 4), EnvConfig(rules=FREE, episode_days=50))
+    env = TradingVectorEnv(random_panel(sessions=10, warmup=6), EnvConfig(rules=FREE, episode_days=50))
     env.reset()
     assert [bool(step[3][0]) for step in rollout(env, 3)] == [False, False, True]
 

@@ -5,6 +5,7 @@ Importing this package registers ``WealthArena/Trading-v0``, which is how Gymnas
 """
 
 from wealtharena.envs.config import EnvConfig
+from wealtharena.envs.multi_agent_env import MultiAgentConfig, WealthArenaMultiAgentRLEnv
 from wealtharena.envs.registration import ENV_ID, register_environments
 from wealtharena.envs.simulation import SimulationPath, run_policy, run_weights
 from wealtharena.envs.single_env import TradingEnv
@@ -13,9 +14,11 @@ from wealtharena.envs.vector_env import TradingVectorEnv
 __all__ = [
     "ENV_ID",
     "EnvConfig",
+    "MultiAgentConfig",
     "SimulationPath",
     "TradingEnv",
     "TradingVectorEnv",
+    "WealthArenaMultiAgentRLEnv",
     "register_environments",
     "run_policy",
     "run_weights",

@@ -24,16 +24,14 @@ class EpisodeSampler:
         last_row = len(panel.dates) - 1
         if last_row < 1:
             raise DataWindowError(f"an episode needs two sessions; the panel spans {panel.span()}")
-        # Whole episodes where the panel is long enough; otherwise one that the panel's end cuts short.
-        last_start = max(last_row - config.episode_days, 0)
         self._starts = np.zeros(1, np.int64)
         if config.random_starts:
-            self._starts = np.flatnonzero(panel.observed[: last_start + 1].any(axis=1))
-            if len(self._starts) == 0:
-                raise DataWindowError(
-                    f"no asset is observed in the first {last_start + 1} sessions of {panel.span()}, "
-                    f"so no episode of {config.episode_days} sessions can start"
-                )
+            seen = np.flatnonzero(panel.observed[:last_row].any(axis=1))
+            if len(seen) == 0:
+                raise DataWindowError(f"no asset is observed before the last session of {panel.span()}")
+            # Whole episodes where the panel is long enough; otherwise the longest that its end cuts short.
+            whole = seen[seen <= last_row - config.episode_days]
+            self._starts = whole if len(whole) else seen[:1]
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
         """Start rows (count,) and panel columns (count, K), ascending; assets observed at the start come first."""

@@ -1,0 +1,36 @@
+"""A simulated market for trying an environment out: demo data, no real prices."""
+
+from datetime import date
+
+import pandas as pd
+
+from wealtharena.core.asset_class import AssetClass
+from wealtharena.core.market_data import FetchRequest
+from wealtharena.core.panel import MarketPanel
+from wealtharena.curation import curate_bars
+from wealtharena.indicators import compute_features
+from wealtharena.markets import MARKETS, assemble_panel
+from wealtharena.settings.models import Settings
+from wealtharena.vendors import SimulatorVendor
+
+DEMO_END = date(2023, 12, 29)
+
+
+def demo_panel(asset_class: AssetClass, settings: Settings | None = None, end: date = DEMO_END) -> MarketPanel:
+    """Panel of the market simulator's symbols of one class, by way of curation and features, without macro series.
+
+    Args:
+        settings: for the simulator, curation and costs; the defaults if empty.
+        end: last session; the first is ``settings.vendors.simulator.start``.
+    """
+    settings = settings or Settings()
+    vendor = SimulatorVendor(settings.vendors.simulator)
+    instruments = vendor.instruments([asset_class])
+    symbols = tuple(instrument.symbol for instrument in instruments)
+    results = list(vendor.fetch_bars(FetchRequest(symbols, settings.vendors.simulator.start, end)))
+    raw = pd.concat([result.frame.assign(symbol=result.symbol) for result in results], ignore_index=True)
+    price_basis = {result.symbol: result.price_basis for result in results}
+    curated = curate_bars(raw, instruments, price_basis, settings.curation, end, known_actions=())
+    sectors = {instrument.symbol: instrument.sector for instrument in instruments}
+    features = compute_features(curated.bars, None, MARKETS[asset_class].indicators, sectors=sectors)
+    return assemble_panel(asset_class, features, curated.bars, curated.coverage, settings)
