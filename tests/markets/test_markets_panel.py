@@ -156,3 +156,14 @@ def test_currencies_have_no_dollar_volume() -> None:
     panel = assemble_panel(AssetClass.CURRENCIES, features_of(bars), bars, no_delisting(), Settings())
     assert np.isnan(panel.dollar_volume).all()
     assert not np.isnan(panel.volatility[-1]).any()
+
+
+def test_order_of_feature_columns_does_not_matter() -> None:
+    bars = bars_of(TWO_CALENDARS)
+    features = features_of(bars).assign(macro_B=np.float32(1.0), rsi_14=np.float32(2.0), return_1=np.float32(3.0))
+    backwards = features[list(features.columns)[::-1]].sample(frac=1.0, random_state=0)
+
+    panel = assemble_panel(STOCKS, features, bars, no_delisting(), Settings())
+
+    assert panel.feature_names == ("return_1", "rsi_14", "count", "macro_B")
+    assert assemble_panel(STOCKS, backwards, bars, no_delisting(), Settings()).content_hash == panel.content_hash

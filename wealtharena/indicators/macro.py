@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from wealtharena.core.panel import FloatArray
+from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.indicators.indicator import FEATURE_LIMIT
 
 MACRO_PREFIX = "macro_"
@@ -49,7 +49,7 @@ def compute_macro_features(macro: pd.DataFrame, sessions: pd.DatetimeIndex) -> p
     return pd.DataFrame(columns, index=sessions)
 
 
-def _scores_by_release(releases: pd.DataFrame, of_change: bool) -> tuple[np.ndarray, FloatArray]:
+def _scores_by_release(releases: pd.DataFrame, of_change: bool) -> tuple[DateArray, FloatArray]:
     """Release days, ascending, and the z-score that holds from each of them on."""
     days = releases["available_date"].to_numpy("datetime64[D]")
     references = releases["reference_date"].to_numpy("datetime64[D]").astype(np.int64)

@@ -9,9 +9,10 @@ import pandas as pd
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import CurationError, DataWindowError, SettingsError, unknown_name
 from wealtharena.core.panel import BoolArray, DateArray, MarketPanel
-from wealtharena.indicators.features import KEY_COLUMNS
+from wealtharena.indicators import KEY_COLUMNS
 from wealtharena.markets.catalogue import MARKETS
 from wealtharena.markets.joined import last_known
+from wealtharena.markets.spec import MarketSpec
 from wealtharena.settings import Settings
 
 MAX_CARRIED_DAYS = 7
@@ -33,7 +34,8 @@ def assemble_panel(
 
     Args:
         asset_class: whose cost and annualisation apply.
-        features: result of ``compute_features`` for these bars.
+        features: result of ``compute_features`` for these bars, columns in any order (storage may change it): the panel
+            has the indicators of the spec in its order, then all others by name.
         bars: core bars of the class.
         coverage: ``symbol`` and ``delisted_on`` (last session of a delisted symbol, else NaT).
         settings: for ``settings.costs``.
@@ -62,7 +64,7 @@ def assemble_panel(
         cells[rows, places] = values
         return cells
 
-    feature_names = tuple(str(name) for name in features.columns if name not in KEY_COLUMNS)
+    feature_names = _in_order_of(spec, features)
     has_bar = grid(np.ones(len(long), dtype=np.bool_), False)
     delisted = _delisted(coverage, dates, symbols, has_bar)
     source = _rows_to_show(dates, has_bar, delisted)
@@ -87,6 +89,12 @@ def assemble_panel(
         one_way_cost=np.full(len(symbols), (cost.commission_bps + cost.half_spread_bps) / 1e4),
         annualisation=spec.annualisation,
     )
+
+
+def _in_order_of(spec: MarketSpec, features: pd.DataFrame) -> tuple[str, ...]:
+    names = [str(name) for name in features.columns if name not in KEY_COLUMNS]
+    place = {name: index for index, name in enumerate(spec.indicators)}
+    return tuple(sorted(names, key=lambda name: (place.get(name, len(place)), name)))
 
 
 def _joined(asset_class: AssetClass, features: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:

@@ -28,4 +28,5 @@ REITS = MarketSpec(
         "reversal_rank",
         "market_return_5",
     ),
+    observes_macro=True,
 )

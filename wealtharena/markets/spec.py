@@ -14,6 +14,10 @@ class MarketSpec:
         agent: name of the agent that trades it.
         style: what its indicators look for, in words for a person.
         indicators: keys of ``INDICATORS`` and ``CROSS_SECTIONS`` that its agent observes, in this order.
+        observes_macro: whether its agent observes macro features, where the settings allow them. Equal for all symbols,
+            they only time the class as a whole, and persistent series are easily fitted to chance. Ridge regression on
+            12 simulated worlds, correlation with the next return out of sample: REITs 0.131 with them and 0.087
+            without; the other five classes lose 5 to 11 % of theirs.
         annualisation: sessions per year.
         has_volume: whether its volume means anything; where not, panels carry NaN.
     """
@@ -22,5 +26,6 @@ class MarketSpec:
     agent: str
     style: str
     indicators: tuple[str, ...]
+    observes_macro: bool = False
     annualisation: int = 252
     has_volume: bool = True
