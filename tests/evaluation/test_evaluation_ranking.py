@@ -33,6 +33,11 @@ def test_the_order_does_not_depend_on_the_order_of_asking(names: list[str]) -> N
     assert rank({name: agents[name] for name in names}) == ["c", "a", "b", "d"]
 
 
+def test_ties_are_settled_by_return_then_by_drawdown() -> None:
+    agents = {"a": figures(1, 0.1, 0.2), "b": figures(1, 0.1, 0.1), "c": figures(1, 0.2, 0.3)}
+    assert rank(agents) == ["c", "b", "a"]
+
+
 def test_the_earlier_system_s_mistake_is_not_repeated() -> None:
     """An agent with -44 % and a negative Sharpe ratio stood first, the one with the best Sharpe ratio last."""
     agents = {"loser": figures(-0.8, -0.44, 0.6), "best": figures(1.6, 0.2, 0.1), "middling": figures(0.4, 0.3, 0.2)}

@@ -124,6 +124,12 @@ def test_without_champion_the_best_baseline_takes_the_place_of_a_weaker_agent() 
     )
 
 
+def test_without_champion_a_tie_goes_to_the_baseline_and_return_settles_equal_sharpe_ratios() -> None:
+    assert outcome(card(0.8, 0.08, 0.15), None) == "baseline_champion"
+    assert outcome(card(0.8, 0.07, 0.05), None) == "baseline_champion"
+    assert outcome(card(0.8, 0.09, 0.25), None) == "promoted"
+
+
 def test_without_champion_a_better_agent_is_promoted_whatever_its_drawdown_within_the_limit() -> None:
     decision = decide(card(0.9, drawdown=0.30), None, BASELINES, RULES, RISK)
     assert decision.outcome is DecisionOutcome.PROMOTED
