@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 60
 """Attempts to commit while other processes write to the same table."""
 MAX_WAIT_SECONDS = 0.5
-MAX_FILES = 100
+MAX_FILES = 50
 """Files of a table that grows by appending, above which they are merged into one."""
 
 # Every commit carries this application id, so that of two commits that began from the same version the second one
@@ -127,8 +128,8 @@ class Warehouse:
             WarehouseError: unknown table, column or version, or nothing was ever written to the table.
         """
         spec = _spec(table)
-        rows = self._plain_rows(spec, partition, columns, where or {}, version, as_known_at)
-        return _to_pandas(rows)
+        table_then = self._open(spec, version)
+        return _to_pandas(_plain_rows(spec, table_then, partition, columns, where or {}, as_known_at))
 
     def exists(self, table: str) -> bool:
         """Whether the table was ever written to."""
@@ -141,9 +142,8 @@ class Warehouse:
             WarehouseError: as for ``read``.
         """
         spec = _spec(table)
-        version = self._open(spec).version()
-        rows = self._plain_rows(spec, partition, None, where or {}, version, None)
-        return _reference(spec, version, partition, rows)
+        current = self._open(spec)
+        return _reference(spec, current, partition, _plain_rows(spec, current, partition, where=where or {}))
 
     def sql(self, query: str) -> pa.Table:
         """Result of one SELECT (or DESCRIBE, SHOW, EXPLAIN) in DuckDB's SQL over all tables that exist.
@@ -161,9 +161,8 @@ class Warehouse:
         return [self._summary(spec) for spec in TABLES.values() if self.exists(spec.name)]
 
     def _summary(self, spec: TableSpec) -> TableSummary:
-        version = self._open(spec).version()
-        rows = self._plain_rows(spec, "", spec.key, {}, version, None)
-        return TableSummary(spec.name, rows.num_rows, version)
+        table = self._open(spec)
+        return TableSummary(spec.name, _plain_rows(spec, table, columns=spec.key).num_rows, table.version())
 
     def _path(self, spec: TableSpec) -> Path:
         return self.root / spec.name
@@ -178,44 +177,17 @@ class Warehouse:
             latest = DeltaTable(path).version()
             raise WarehouseError(f"table {spec.name} has versions 0 to {latest}, got {version}") from None
 
-    def _plain_rows(
-        self,
-        spec: TableSpec,
-        partition: str,
-        columns: Sequence[str] | None,
-        where: Mapping[str, object],
-        version: int | None,
-        as_known_at: datetime | None,
-    ) -> pa.Table:
-        dataset = self._open(spec, version).to_pyarrow_dataset()
-        known = dataset.schema.names
-        wanted = known if columns is None else list(columns)
-        for name in (*wanted, *where):
-            if name not in known:
-                raise WarehouseError(unknown_name(f"column of table {spec.name}", name, known))
-        versioned = spec.mode == "append_new"
-        moment = _known_by(spec, as_known_at)
-        # Only the key may be filtered on before the newest version of each row is chosen.
-        early = {name: value for name, value in where.items() if name in spec.key or not versioned}
-        late = {name: value for name, value in where.items() if name not in early}
-        scanned = {*wanted, *spec.key, *late, *(("known_at",) if versioned else ())}
-        condition = filter_expression(spec, dataset.schema, early) & partition_filter(spec, partition) & moment
-        rows = dataset.to_table(columns=[name for name in known if name in scanned], filter=condition)
-        rows = newest_rows(spec, rows) if versioned else sort_rows(rows, spec.key)
-        return rows.filter(filter_expression(spec, dataset.schema, late)).select(wanted)
-
     def _write_once(self, spec: TableSpec, rows: pa.Table, partition: str) -> TableRef:
         if not self.exists(spec.name):
             self._create(spec, rows)
-            return _reference(spec, 0, partition, rows)
+            return _reference(spec, self._open(spec, 0), partition, rows)
         table = self._open(spec)
         if spec.mode == "replace":
-            self._replace(spec, table, rows, partition)
+            _replace(spec, table, rows, partition)
         else:
-            self._grow(spec, table, rows)
-        whole_is_written = spec.mode == "replace" and (partition or not spec.partition_by)
-        after = rows if whole_is_written else self._plain_rows(spec, partition, None, {}, table.version(), None)
-        return _reference(spec, table.version(), partition, after)
+            _grow(spec, table, rows)
+        is_all_of_it = spec.mode == "replace" and (partition or not spec.partition_by)
+        return _reference(spec, table, partition, rows if is_all_of_it else _plain_rows(spec, table, partition))
 
     def _create(self, spec: TableSpec, rows: pa.Table) -> None:
         path = self._path(spec)
@@ -236,37 +208,66 @@ class Warehouse:
                 raise CommitFailedError(str(error)) from None
             raise
 
-    def _replace(self, spec: TableSpec, table: DeltaTable, rows: pa.Table, partition: str) -> None:
-        written = slices_of(spec, rows, partition)
-        if spec.partition_by and not written:
-            return
-        condition = slice_predicate(written)
-        stored = table.to_pyarrow_dataset()
-        before = sort_rows(stored.to_table(filter=condition.expression), spec.key)
-        if content_hash(spec, before) != content_hash(spec, rows):
-            _commit(table, rows, mode="overwrite", predicate=condition.sql)
-
-    def _grow(self, spec: TableSpec, table: DeltaTable, rows: pa.Table) -> None:
-        stored = table.to_pyarrow_dataset().to_table()
-        current = newest_rows(spec, stored) if spec.mode == "append_new" else stored
-        changed = changed_rows(spec, current, rows)
-        if not changed.num_rows:
-            return
-        if spec.mode == "append_new":
-            refuse_older_knowledge(spec, current, changed)
-            kept = stored
-        else:
-            kept = without_keys_of(spec, stored, changed)
-        if kept.num_rows == stored.num_rows and len(table.file_uris()) < MAX_FILES:
-            _commit(table, changed, mode="append")
-        else:
-            _commit(table, sort_rows(pa.concat_tables([kept, changed]), spec.key), mode="overwrite")
-
 
 def _spec(table: str) -> TableSpec:
     if table not in TABLES:
         raise WarehouseError(unknown_name("table", table, TABLES))
     return TABLES[table]
+
+
+def _plain_rows(
+    spec: TableSpec,
+    table: DeltaTable,
+    partition: str = "",
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, object] = MappingProxyType({}),
+    as_known_at: datetime | None = None,
+) -> pa.Table:
+    dataset = table.to_pyarrow_dataset()
+    known = dataset.schema.names
+    wanted = known if columns is None else list(columns)
+    for name in (*wanted, *where):
+        if name not in known:
+            raise WarehouseError(unknown_name(f"column of table {spec.name}", name, known))
+    versioned = spec.mode == "append_new"
+    # Only the key may be filtered on before the newest version of each row is chosen.
+    early = {name: value for name, value in where.items() if name in spec.key or not versioned}
+    late = {name: value for name, value in where.items() if name not in early}
+    scanned = {*wanted, *spec.key, *late, *(("known_at",) if versioned else ())}
+    condition = filter_expression(spec, dataset.schema, early) & partition_filter(spec, partition)
+    rows = dataset.to_table(
+        columns=[name for name in known if name in scanned], filter=condition & _known_by(spec, as_known_at)
+    )
+    rows = newest_rows(spec, rows) if versioned else sort_rows(rows, spec.key)
+    return rows.filter(filter_expression(spec, dataset.schema, late)).select(wanted)
+
+
+def _replace(spec: TableSpec, table: DeltaTable, rows: pa.Table, partition: str) -> None:
+    written = slices_of(spec, rows, partition)
+    if spec.partition_by and not written:
+        return
+    condition = slice_predicate(written)
+    stored = table.to_pyarrow_dataset()
+    before = sort_rows(stored.to_table(filter=condition.expression), spec.key)
+    if content_hash(spec, before) != content_hash(spec, rows):
+        _commit(table, rows, mode="overwrite", predicate=condition.sql)
+
+
+def _grow(spec: TableSpec, table: DeltaTable, rows: pa.Table) -> None:
+    stored = table.to_pyarrow_dataset().to_table()
+    current = newest_rows(spec, stored) if spec.mode == "append_new" else stored
+    changed = changed_rows(spec, current, rows)
+    if not changed.num_rows:
+        return
+    if spec.mode == "append_new":
+        refuse_older_knowledge(spec, current, changed)
+        kept = stored
+    else:
+        kept = without_keys_of(spec, stored, changed).cast(stored.schema)
+    if kept.num_rows == stored.num_rows and len(table.file_uris()) < MAX_FILES:
+        _commit(table, changed, mode="append")
+    else:
+        _commit(table, sort_rows(pa.concat_tables([kept, changed.cast(stored.schema)]), spec.key), mode="overwrite")
 
 
 def _commit(table: DeltaTable, rows: pa.Table, **how: Any) -> None:
@@ -295,8 +296,8 @@ def _known_by(spec: TableSpec, moment: datetime | None) -> pads.Expression:
     return pc.field("known_at") <= pa.scalar(moment, spec.schema.field("known_at").type)
 
 
-def _reference(spec: TableSpec, version: int, partition: str, rows: pa.Table) -> TableRef:
-    return TableRef(spec.name, version, partition, rows.num_rows, content_hash(spec, rows))
+def _reference(spec: TableSpec, table: DeltaTable, partition: str, rows: pa.Table) -> TableRef:
+    return TableRef(spec.name, table.version(), partition, rows.num_rows, content_hash(spec, rows))
 
 
 def _to_pandas(rows: pa.Table) -> pd.DataFrame:
