@@ -34,7 +34,14 @@ SYMBOLS = {
     "reits": ("CHC.AX", "DXS.AX", "GMG.AX", "GPT.AX", "MGR.AX", "SCG.AX"),
     "commodities": ("CL=F", "GC=F", "HG=F", "NG=F", "SI=F", "ZC=F"),
 }
-ALGORITHMS = {"stocks": "PPO", "crypto": "SAC", "etfs": "A2C", "currencies": "DQN", "reits": "PPO", "commodities": "PPO"}
+ALGORITHMS = {
+    "stocks": "PPO",
+    "crypto": "SAC",
+    "etfs": "A2C",
+    "currencies": "DQN",
+    "reits": "PPO",
+    "commodities": "PPO",
+}
 LONG_SHORT = ("currencies", "commodities")
 
 
@@ -58,7 +65,7 @@ def sample_agent(
 ) -> AgentReport:
     rng = np.random.default_rng(seed)
     symbols = symbols or SYMBOLS.get(name, tuple(SYMBOLS))
-    algorithm = ALGORITHMS.get(name, "PPO allocator")
+    algorithm = ALGORITHMS.get(name, "PPO")
     if verdict is Verdict.FAILED:
         reason = "training diverged: the policy's loss became NaN after 12,288 environment steps"
         return AgentReport(name=name, algorithm=algorithm, verdict=verdict, reason=reason)
@@ -77,25 +84,23 @@ def sample_agent(
         verdict=verdict,
         reason=reasons[verdict],
         champion="version 4, PPO" if promoted else "version 2, equal_weight",
-        performance=Performance(0.183 if promoted else -0.042, 1.12 if promoted else 0.31, 0.99, -0.081, 14.2, 0.121),
+        performance=Performance(0.183 if promoted else -0.042, 1.12 if promoted else 0.31, 0.99, 0.081, 14.2, 0.121),
         baseline="equal_weight",
-        baseline_performance=Performance(0.092, 0.74, 1.0, -0.117, 1.0, 0.134),
+        baseline_performance=Performance(0.092, 0.74, 1.0, 0.117, 1.0, 0.134),
         checks=(
-            Check("finite results", passed=True, detail="252 of 252 sessions have a finite return"),
-            Check("trades", passed=True, detail="turnover 14.20 must be at least 0.05"),
-            Check("drawdown limit", passed=True, detail="8.1 % must stay below 40.0 %"),
+            Check("results are finite", passed=True, value=1.0, threshold=1.0),
+            Check("turnover", passed=True, value=14.2, threshold=0.05),
+            Check("drawdown", passed=True, value=0.081, threshold=0.4),
             Check("beats the champion", passed=promoted, detail="Sharpe gain must be at least 0.00"),
         ),
         curves=(
             Curve(name, CurveRole.AGENT, dates, sample_equity(rng, sessions, drift)),
             Curve("champion", CurveRole.CHAMPION, dates, sample_equity(rng, sessions, 0.0004)),
             Curve("equal_weight", CurveRole.BASELINE, dates, sample_equity(rng, sessions, 0.0003)),
-            Curve("momentum_12m", CurveRole.BASELINE, dates, sample_equity(rng, sessions, 0.0002)),
+            Curve("time_series_momentum", CurveRole.BASELINE, dates, sample_equity(rng, sessions, 0.0002)),
             Curve("cash", CurveRole.BASELINE, dates, np.ones(sessions)),
         ),
-        weights=WeightPath(
-            dates, symbols, sample_weights(rng, sessions, len(symbols), long_short=name in LONG_SHORT)
-        ),
+        weights=WeightPath(dates, symbols, sample_weights(rng, sessions, len(symbols), long_short=name in LONG_SHORT)),
         learning=LearningCurve(
             steps,
             0.05 * np.log(steps / 4000.0) + rng.normal(0, 0.01, 24),
@@ -133,9 +138,7 @@ def sample_night(sessions: int = 252) -> ReportData:
     rng = np.random.default_rng(5)
     agents = tuple(sample_agent(name, verdict, seed, sessions) for seed, (name, verdict) in enumerate(verdicts.items()))
     signals = tuple(
-        SignalRow(
-            name, symbol, float(round(weight, 4)), float(round(before, 4)), float(round(rng.uniform(1, 200), 2))
-        )
+        SignalRow(name, symbol, float(round(weight, 4)), float(round(before, 4)), float(round(rng.uniform(1, 200), 2)))
         for name, symbols in SYMBOLS.items()
         if name != "reits"
         for symbol, weight, before in zip(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.reporting.data import AgentReport, BookPosition, Curve, CurveRole, LearningCurve, WeightPath
+from wealtharena.reporting.display import display_name, percent
 
 Figure = dict[str, Any]
 
@@ -29,7 +30,7 @@ def overview_chart(agents: Sequence[AgentReport]) -> Figure | None:
         is_meta = name == "meta"
         colour = "var(--ink)" if is_meta else _series_colour(position)
         line = {"color": colour, "width": 3.0 if is_meta else 1.8}
-        traces.append(_line(name, *_cumulative_return(curve), line, "%{y:+.1%}"))
+        traces.append(_line(display_name(name), *_cumulative_return(curve), line, "%{y:+.1%}"))
     return _figure(traces, 380, yaxis={"tickformat": "+.0%", "zeroline": True})
 
 
@@ -39,8 +40,8 @@ def equity_chart(agent: AgentReport) -> Figure | None:
         return None
     traces = []
     for curve, line in zip(agent.curves, _curve_lines(agent.curves), strict=True):
-        traces.append(_line(curve.label, *_cumulative_return(curve), line, "%{y:+.1%}"))
-        drawdown = _line(curve.label, *_drawdown(curve), {**line, "width": 1.0}, "%{y:.1%}")
+        traces.append(_line(display_name(curve.label), *_cumulative_return(curve), line, "%{y:+.1%}"))
+        drawdown = _line(display_name(curve.label), *_drawdown(curve), {**line, "width": 1.0}, "%{y:.1%}")
         drawdown |= {"yaxis": "y2", "showlegend": False}
         if curve.role is CurveRole.AGENT:
             drawdown |= {"fill": "tozeroy", "fillcolor": "var(--agent-fill)"}
@@ -49,8 +50,8 @@ def equity_chart(agent: AgentReport) -> Figure | None:
         traces,
         400,
         xaxis={"anchor": "y2"},
-        yaxis={"domain": [0.34, 1.0], "tickformat": "+.0%", "zeroline": True, "title": {"text": "return"}},
-        yaxis2={"domain": [0.0, 0.26], "tickformat": ".0%", "title": {"text": "drawdown"}, "nticks": 4},
+        yaxis={"domain": [0.34, 1.0], "tickformat": "+.0%", "zeroline": True, "title": _axis_title("return")},
+        yaxis2={"domain": [0.0, 0.26], "tickformat": ".0%", "title": _axis_title("drawdown"), "nticks": 4},
     )
 
 
@@ -70,7 +71,7 @@ def weights_chart(path: WeightPath) -> Figure | None:
                 traces.append(
                     _area(label, side, days, part[rows], colour, shown=side == "long" or not (series > 0).any())
                 )
-    return _figure(traces, 320, yaxis={"tickformat": ".0%", "zeroline": True, "title": {"text": "share of equity"}})
+    return _figure(traces, 320, yaxis={"tickformat": ".0%", "zeroline": True, "title": _axis_title("share of equity")})
 
 
 def learning_chart(learning: LearningCurve) -> Figure | None:
@@ -95,9 +96,9 @@ def learning_chart(learning: LearningCurve) -> Figure | None:
     figure = _figure(
         [training, validation],
         320,
-        xaxis={"anchor": "y2", "tickformat": "~s", "title": {"text": "environment steps"}},
-        yaxis={"domain": [0.56, 1.0], "nticks": 4, "title": {"text": "episode return"}},
-        yaxis2={"domain": [0.0, 0.44], "nticks": 5, "zeroline": True, "title": {"text": "Sharpe"}},
+        xaxis={"anchor": "y2", "tickformat": "~s", "title": _axis_title("environment steps")},
+        yaxis={"domain": [0.56, 1.0], "nticks": 4, "title": _axis_title("episode return")},
+        yaxis2={"domain": [0.0, 0.44], "nticks": 5, "zeroline": True, "title": _axis_title("Sharpe")},
     )
     if learning.selected_env_steps is not None:
         figure["layout"] |= _marked_step(learning.selected_env_steps)
@@ -108,7 +109,7 @@ def capital_chart(capital: Sequence[tuple[str, float]]) -> Figure | None:
     """Capital per agent as bars; None if there is none."""
     if not capital:
         return None
-    names = [name for name, _ in capital]
+    names = [display_name(name) for name, _ in capital]
     shares = np.array([share for _, share in capital], dtype=np.float64)
     colours = [_series_colour(position) for position in range(len(names))]
     return _bars(names, shares, colours, "%{y}: %{x:.1%}<extra></extra>")
@@ -116,9 +117,10 @@ def capital_chart(capital: Sequence[tuple[str, float]]) -> Figure | None:
 
 def book_chart(book: Sequence[BookPosition]) -> Figure | None:
     """The largest positions of the combined book as bars, green for long and red for short; None if there are none."""
-    if not book:
+    held = [row for row in book if abs(row.weight) > 0.0]
+    if not held:
         return None
-    largest = sorted(book, key=lambda row: (-abs(row.weight), row.symbol, row.agent))[:MAX_BOOK_ROWS]
+    largest = sorted(held, key=lambda row: (-abs(row.weight), row.symbol, row.agent))[:MAX_BOOK_ROWS]
     largest.sort(key=lambda row: (-row.weight, row.symbol, row.agent))
     weights = np.array([row.weight for row in largest], dtype=np.float64)
     colours = ["var(--bad)" if weight < 0 else "var(--good)" for weight in weights]
@@ -225,8 +227,9 @@ def _bars(labels: list[str], values: FloatArray, colours: list[str], hover: str)
         "orientation": "h",
         "x": _numbers(values),
         "y": positions,
-        "text": [f"{value:.1%}" for value in values],
+        "text": [percent(float(value)) for value in values],
         "textposition": "auto",
+        "insidetextfont": {"color": "var(--card)"},
         "marker": {"color": colours},
         "hovertemplate": hover.replace("%{y}", "%{hovertext}"),
         "hovertext": [_plain(label) for label in labels],
@@ -284,6 +287,10 @@ def _figure(traces: list[dict[str, Any]], height: int, **axes: dict[str, Any]) -
     for name, changes in {"xaxis": {}, "yaxis": {}, **axes}.items():
         layout[name] = {**axis, **({"showgrid": False} if name == "xaxis" else {}), **changes}
     return {"data": traces, "layout": layout}
+
+
+def _axis_title(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 12}}
 
 
 def _stride(length: int, most: int) -> NDArray[np.intp]:

@@ -39,7 +39,7 @@ class Performance:
         total_return: growth over the window less one.
         sharpe: annual Sharpe ratio.
         sharpe_standard_error: standard error of ``sharpe``.
-        max_drawdown: deepest fall from a peak, at most 0.
+        max_drawdown: largest fall from a peak, positive fraction.
         turnover: traded value over equity, per year.
         volatility: annual standard deviation of the returns.
     """
@@ -54,11 +54,21 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule of the promotion gate and what it found."""
+    """One question of the promotion gate.
+
+    Attributes:
+        name: what was asked.
+        passed: the answer.
+        value: the candidate's figure.
+        threshold: what it was held against.
+        detail: further words; ``""`` if the figures say it all.
+    """
 
     name: str
     passed: bool
-    detail: str
+    value: float = NAN
+    threshold: float = NAN
+    detail: str = ""
 
 
 @dataclass(frozen=True)

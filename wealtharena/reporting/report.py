@@ -4,9 +4,9 @@ import base64
 import hashlib
 import json
 import math
+import operator
 import os
 import tempfile
-from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,11 +17,12 @@ from markupsafe import Markup
 
 from wealtharena.reporting import charts
 from wealtharena.reporting.data import AgentReport, CurveRole, ReportData, SignalRow, Verdict
-from wealtharena.reporting.summary import highlights, summary_sentence
+from wealtharena.reporting.display import display_name, figure, long_date, number, percent, price, signed_percent
+from wealtharena.reporting.summary import book_facts, highlights, summary_sentence
 
 SPARKLINE_SIZE = (120, 28)
 _PACKAGE = "wealtharena.reporting"
-_MISSING = "–"
+_FILTERS = (display_name, figure, long_date, number, percent, price, signed_percent)
 
 
 def write_report(data: ReportData, path: Path) -> Path:
@@ -45,12 +46,14 @@ def render_report(data: ReportData) -> str:
     figures = _figures(data)
     scripts = [_plotly_js(), _resource("charts.js.jinja")]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters.update(percent=_percent, signed_percent=_signed_percent, number=_number, day=_day)
+    environment.filters.update({item.__name__: item for item in _FILTERS}, negated=operator.neg)
+    environment.tests["defined_number"] = math.isfinite
     template = environment.from_string(_resource("report.html.jinja"))
     return template.render(
         data=data,
         summary=summary_sentence(data),
         highlights=highlights(data),
+        book_facts=book_facts(data),
         figures=figures,
         sparklines={agent.name: _sparkline(agent) for agent in data.agents},
         sparkline_size=SPARKLINE_SIZE,
@@ -112,23 +115,3 @@ def _plotly_js() -> str:
 @cache
 def _resource(name: str) -> str:
     return resources.files(_PACKAGE).joinpath(name).read_text(encoding="utf-8")
-
-
-def _percent(value: float | None, digits: int = 1) -> str:
-    return f"{value:.{digits}%}".replace("-", "−") if _is_number(value) else _MISSING
-
-
-def _signed_percent(value: float | None, digits: int = 1) -> str:
-    return f"{value:+.{digits}%}".replace("-", "−") if _is_number(value) else _MISSING
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return f"{value:,.{digits}f}".replace("-", "−") if _is_number(value) else _MISSING
-
-
-def _day(value: date | None) -> str:
-    return f"{value:%a} {value.day} {value:%b %Y}" if value is not None else _MISSING
-
-
-def _is_number(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from wealtharena.reporting.data import AgentReport, ReportData, Verdict
+from wealtharena.reporting.display import display_name, number, percent, signed_percent
 
 META = "meta"
 
@@ -16,7 +17,7 @@ class Highlight:
         label: what it is.
         value: the figure.
         note: a few words below it.
-        tone: ``good``, ``bad`` or ``""``.
+        tone: ``good``, ``warn``, ``bad`` or ``""``.
     """
 
     label: str
@@ -38,8 +39,18 @@ def summary_sentence(data: ReportData) -> str:
     if baselines:
         parts.append(f"{baselines} {_plural('baseline', baselines)} {'serves' if baselines == 1 else 'serve'}")
     if failed:
-        parts.append(f"{len(failed)} failed: {', '.join(failed)}")
+        parts.append(f"{len(failed)} failed: {', '.join(display_name(name) for name in failed)}")
     return ", ".join(parts) + "."
+
+
+def book_facts(data: ReportData) -> list[tuple[str, str]]:
+    """Exposure of the combined book: label and share of total equity."""
+    weights = [row.weight for row in data.book if math.isfinite(row.weight) and row.weight]
+    if not weights:
+        return []
+    long, short = sum(w for w in weights if w > 0), sum(w for w in weights if w < 0)
+    shares = {"Long": long, "Short": short, "Net": long + short, "Gross": long - short}
+    return [*((label, percent(share)) for label, share in shares.items()), ("Positions", str(len(weights)))]
 
 
 def highlights(data: ReportData) -> list[Highlight]:
@@ -52,13 +63,9 @@ def _combined(data: ReportData) -> Highlight | None:
     results = [a.performance for a in data.agents if a.name == META and a.performance]
     if not results or not math.isfinite(results[0].total_return):
         return None
-    value = f"{results[0].total_return:+.1%}".replace("-", "−")
-    note = (
-        f"Sharpe {results[0].sharpe:.2f}, held-out window".replace("-", "−", 1)
-        if math.isfinite(results[0].sharpe)
-        else "held-out window"
-    )
-    return Highlight("Combined book", value, note, "good" if results[0].total_return >= 0 else "bad")
+    sharpe = f"Sharpe {number(results[0].sharpe)}, " if math.isfinite(results[0].sharpe) else ""
+    tone = "good" if results[0].total_return >= 0 else "bad"
+    return Highlight("Combined book", signed_percent(results[0].total_return), f"{sharpe}held-out window", tone)
 
 
 def _best_agent(data: ReportData) -> Highlight | None:
@@ -67,7 +74,7 @@ def _best_agent(data: ReportData) -> Highlight | None:
     if not scored:
         return None
     sharpe, agent = max(scored, key=lambda item: item[0])
-    return Highlight("Best Sharpe", f"{sharpe:.2f}".replace("-", "−"), f"{agent.name}, {agent.algorithm}")
+    return Highlight("Best Sharpe", number(sharpe), f"{display_name(agent.name)}, {agent.algorithm}")
 
 
 def _coverage(data: ReportData) -> Highlight | None:
@@ -76,7 +83,7 @@ def _coverage(data: ReportData) -> Highlight | None:
     asked = sum(len(item.symbols) for item in data.coverage)
     missing = sum(len(item.missing) for item in data.coverage)
     note = "every symbol arrived" if not missing else f"{missing} missing, reasons below"
-    return Highlight("Symbols", f"{asked - missing} of {asked}", note, "bad" if missing else "")
+    return Highlight("Symbols", f"{asked - missing} of {asked}", note, "warn" if missing else "")
 
 
 def _failures(data: ReportData) -> Highlight | None:
