@@ -50,7 +50,7 @@ def withhold_closed_days(
     if rows.empty:
         return rows
     exchange = rows["symbol"].map({symbol: item.exchange for symbol, item in instruments.items()})
-    stray = np.zeros(len(rows), dtype=np.bool_)
+    stray: BoolArray = np.zeros(len(rows), dtype=np.bool_)
     first, last = rows["session_date"].min().date(), rows["session_date"].max().date()
     for name in sorted(exchange.unique()):
         own = (exchange == name).to_numpy(np.bool_)
@@ -67,7 +67,7 @@ def withhold_bad_closes(
     """Without the rows whose close is missing, impossible, or far outside the range that the row itself gives."""
     close = rows["close"].to_numpy(np.float64)
     negative_allowed = _negative_allowed(rows, instruments)
-    missing = ~np.isfinite(close) | (close == 0.0)
+    missing: BoolArray = ~np.isfinite(close) | (close == 0.0)
     impossible = (close < 0.0) & ~negative_allowed
     quarantine.add(rows[missing], "no_close", "close", "the close is empty, zero or not finite; row withheld")
     reason = "the price of this class must be above 0; row withheld"

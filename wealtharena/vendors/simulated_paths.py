@@ -253,8 +253,9 @@ def _shock(world: World, seed: int, model: ClassModel, index: int) -> FloatArray
     own = _student(seed, model.code, index, _Stream.SHOCK, len(world.days))
     shared = _student(seed, model.code, 0, _Stream.SHOCK, len(world.days))
     own_share = 1.0 - model.global_share - model.class_share
-    weighted: FloatArray = np.sqrt(model.global_share) * world.global_shock + np.sqrt(model.class_share) * shared
-    return weighted + np.sqrt(own_share) * own
+    shock: FloatArray = np.sqrt(model.global_share) * world.global_shock + np.sqrt(model.class_share) * shared
+    shock += np.sqrt(own_share) * own
+    return shock
 
 
 def _first_price(seed: int, model: ClassModel, index: int) -> float:
