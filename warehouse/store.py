@@ -201,7 +201,8 @@ class Warehouse:
                 configuration=_CONFIGURATION,
                 description=spec.description,
                 writer_properties=WriterProperties(compression="ZSTD"),
-                commit_properties=_commit_properties(0),
+                # Without a version to start from, Delta Lake would commit on top of another process's creation.
+                commit_properties=_commit_properties(0, max_commit_retries=0),
             )
         except DeltaError as error:
             if DeltaTable.is_deltatable(str(path)):
@@ -282,8 +283,9 @@ def _commit(table: DeltaTable, rows: pa.Table, **how: Any) -> None:
     )
 
 
-def _commit_properties(version: int) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(_APPLICATION, version)])
+def _commit_properties(version: int, max_commit_retries: int | None = None) -> CommitProperties:
+    transactions = [Transaction(_APPLICATION, version)]
+    return CommitProperties(app_transactions=transactions, max_commit_retries=max_commit_retries)
 
 
 def _known_by(spec: TableSpec, moment: datetime | None) -> pads.Expression:

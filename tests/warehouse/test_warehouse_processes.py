@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pandas as pd
 
@@ -48,6 +49,20 @@ def test_threads_that_write_at_once_lose_no_rows(tmp_path: Path) -> None:
     assert len(store.read(METRICS)) == 24
 
 
+def test_a_table_is_created_once_however_many_begin_it(tmp_path: Path) -> None:
+    threads = 6
+    for attempt in range(5):
+        store, barrier = Warehouse(tmp_path / str(attempt)), Barrier(threads)
+
+        def write(number: int, store: Warehouse = store, barrier: Barrier = barrier) -> None:
+            barrier.wait(60)
+            store.write(RAW, _observation(0, START + timedelta(minutes=number)))
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(write, range(threads)))
+        assert store.sql("SELECT count(*) AS n FROM raw_simulator__macro__history")["n"].to_pylist() == [1]
+
+
 def test_a_writer_that_is_killed_leaves_the_last_whole_version(tmp_path: Path) -> None:
     for number in range(4):
         _kill_while_writing(tmp_path, after_seconds=0.15 + 0.1 * number)
@@ -61,9 +76,10 @@ def test_a_writer_that_is_killed_leaves_the_last_whole_version(tmp_path: Path) -
 
 def _write_a_lot(root: Path, number: int, barrier: "multiprocessing.synchronize.Barrier") -> None:
     store = Warehouse(root)
-    barrier.wait(60)
     for step in range(WRITES):
+        barrier.wait(60)
         store.write(METRICS, _figure(f"{number}-{step}"))
+        barrier.wait(60)
         store.write(RAW, _observation(step, START + timedelta(minutes=number)))
         store.write(EQUITY, _equity(f"agent{number}", float(step)), f"n1/agent{number}")
 
