@@ -18,7 +18,7 @@ from wealtharena.serving.manifest import ModelKind
 def test_a_written_bundle_verifies_and_says_what_it_is(bundle: Path) -> None:
     manifest = verify_bundle(bundle)
     assert manifest.model == policy_card()
-    assert set(manifest.files) == {"policy.onnx", "training.json", "rllib/state.bin"}
+    assert set(manifest.files) == {"policy.onnx", "training.json"}
     assert manifest.files["policy.onnx"] == hash_file(bundle / "policy.onnx")
     assert created_at(bundle) == CREATED
 
@@ -40,6 +40,17 @@ def test_equal_content_gives_equal_hashes_whenever_it_is_written(tmp_path: Path,
     assert first.bundle_hash == second.bundle_hash
     other = write_bundle(tmp_path / "c", policy_card(seed=2), training_output, CREATED)
     assert other.bundle_hash != first.bundle_hash
+
+
+def test_what_differs_between_runs_of_one_training_does_not_change_the_hash(
+    tmp_path: Path, training_output: Path
+) -> None:
+    first = write_bundle(tmp_path / "a", policy_card(), training_output, CREATED)
+    (training_output / "rllib" / "state.bin").write_bytes(b"other addresses")
+    (training_output / "timings.json").write_text('{"seconds": 12.5}')
+    second = write_bundle(tmp_path / "b", policy_card(), training_output, CREATED)
+    assert second.bundle_hash == first.bundle_hash
+    verify_bundle(tmp_path / "b", first.bundle_hash)
 
 
 def test_the_same_bundle_written_again_is_left_alone(bundle: Path, training_output: Path) -> None:
@@ -167,6 +178,19 @@ def list_file(name: str) -> Callable[[Path], None]:
     return edit
 
 
+def list_as_volatile(name: str) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        values = json.loads((folder / "created.json").read_text())
+        values["files"][name] = "a" * 64
+        (folder / "created.json").write_text(json.dumps(values))
+
+    return edit
+
+
+def remove_record(folder: Path) -> None:
+    (folder / "created.json").unlink()
+
+
 @pytest.mark.parametrize(
     ("tamper", "message"),
     [
@@ -199,6 +223,10 @@ def list_file(name: str) -> Callable[[Path], None]:
         (list_file(""), r"relative paths inside the bundle"),
         (list_file("."), r"relative paths inside the bundle"),
         (list_file("manifest.json"), r"manifest\.json is reserved"),
+        (list_file("rllib/state.bin"), r"manifest\.json: must not list 'rllib/state\.bin'"),
+        (list_as_volatile("policy.onnx"), r"created\.json: must not list 'policy\.onnx'"),
+        (list_as_volatile("rllib/gone.pkl"), r"rllib/gone\.pkl: listed in created\.json but missing"),
+        (remove_record, r"created\.json: missing"),
     ],
 )
 def test_tampering_is_found_and_named(bundle: Path, tamper: Callable[[Path], None], message: str) -> None:

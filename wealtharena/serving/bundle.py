@@ -1,26 +1,31 @@
 """Model bundles: folders whose every byte is vouched for by a manifest.
 
 A bundle holds ``manifest.json`` (see ``Manifest``), ``policy.onnx`` for a trained policy, whatever else the training
-left (``training.json``, an RLlib checkpoint under ``rllib/``), and ``created.json``. The moment of creation stands in
-that file alone and is not hashed, so that one training run twice gives the same bundle hash. Nothing here unpickles.
+left (``training.json``, ``timings.json``, an RLlib checkpoint under ``rllib/``), and ``created.json``. What differs
+between two runs of one training (the moment of creation, timings, RLlib's pickles) is vouched for by ``created.json``;
+everything else by the manifest, whose hash is the bundle's: equal trainings, equal bundle hash. Nothing here unpickles.
 """
 
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from wealtharena.core import CheckpointRef
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.core.hashing import hash_file
-from wealtharena.serving.manifest import FORMAT_VERSION, Manifest, ModelCard
+from wealtharena.serving.manifest import FORMAT_VERSION, CreationRecord, Manifest, ModelCard
 
 MANIFEST_FILE = "manifest.json"
 CREATED_FILE = "created.json"
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def write_bundle(folder: Path, card: ModelCard, content: Path | None, created_at: datetime) -> CheckpointRef:
@@ -48,10 +53,12 @@ def write_bundle(folder: Path, card: ModelCard, content: Path | None, created_at
         names = sorted(_present_files(staging))
         for name in names:
             _check_name(staging, name)
-        files = {name: hash_file(staging / name) for name in names}
-        manifest = _validated(folder, {"model": card.model_dump(mode="json"), "files": files})
+        lasting = {name: hash_file(staging / name) for name in names if not _is_volatile(name)}
+        volatile = {name: hash_file(staging / name) for name in names if _is_volatile(name)}
+        manifest = _validated(Manifest, folder, {"model": card.model_dump(mode="json"), "files": lasting})
+        record = _validated(CreationRecord, folder, {"created_at": created_at.isoformat(), "files": volatile})
         (staging / MANIFEST_FILE).write_text(_canonical(manifest), encoding="utf-8")
-        (staging / CREATED_FILE).write_text(json.dumps({"created_at": created_at.isoformat()}), encoding="utf-8")
+        (staging / CREATED_FILE).write_text(_canonical(record), encoding="utf-8")
         _put_in_place(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -63,7 +70,8 @@ def verify_bundle(folder: Path, bundle_hash: str = "") -> Manifest:
 
     Args:
         folder: the bundle.
-        bundle_hash: hash noted elsewhere (receipt, registry); with it, a rewritten manifest is found out too.
+        bundle_hash: hash noted elsewhere (receipt, registry); with it, a rewritten manifest is found out too. It does
+            not cover ``created.json``, hence not the RLlib checkpoint, which serving never reads.
 
     Raises:
         ModelIntegrityError: a file is missing, altered, unlisted, a link, or badly named; or the manifest is
@@ -76,15 +84,11 @@ def verify_bundle(folder: Path, bundle_hash: str = "") -> Manifest:
         raise ModelIntegrityError(
             f"{folder / MANIFEST_FILE}: must have the recorded SHA-256 {bundle_hash}, got {actual_hash}"
         )
+    listed = {MANIFEST_FILE: manifest.files, CREATED_FILE: _read_record(folder).files}
     present = set(_present_files(folder))
-    for name, expected in manifest.files.items():
-        _check_name(folder, name)
-        if name not in present:
-            raise ModelIntegrityError(f"{folder / name}: listed in {MANIFEST_FILE} but missing")
-        actual = hash_file(folder / name)
-        if actual != expected:
-            raise ModelIntegrityError(f"{folder / name}: must have SHA-256 {expected}, got {actual}")
-    unlisted = sorted(present - set(manifest.files) - {MANIFEST_FILE, CREATED_FILE})
+    for source, files in listed.items():
+        _verify_files(folder, source, files, present)
+    unlisted = sorted(present - set(manifest.files) - set(listed[CREATED_FILE]) - set(listed))
     if unlisted:
         raise ModelIntegrityError(f"{folder / unlisted[0]}: not listed in {MANIFEST_FILE}")
     return manifest
@@ -97,19 +101,12 @@ def read_manifest(folder: Path) -> Manifest:
         ModelIntegrityError: it is missing, not JSON, of another format version, or not of the schema.
     """
     path = folder / MANIFEST_FILE
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelIntegrityError(f"{path}: missing, so {folder} is not a model bundle") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelIntegrityError(f"{path}: must be readable JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ModelIntegrityError(f"{path}: must be a JSON object, got {type(values).__name__}")
+    values = _read_object(path)
     if values.get("format_version") != FORMAT_VERSION:
         raise ModelIntegrityError(
             f"{path}: format_version must be {FORMAT_VERSION}, got {values.get('format_version')!r}"
         )
-    return _validated(path, values)
+    return _validated(Manifest, path, values)
 
 
 def created_at(folder: Path) -> datetime:
@@ -118,14 +115,7 @@ def created_at(folder: Path) -> datetime:
     Raises:
         ModelIntegrityError: the record is missing or unreadable.
     """
-    path = folder / CREATED_FILE
-    try:
-        moment = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["created_at"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelIntegrityError(f"{path}: must hold the moment of creation: {error!r}") from None
-    if moment.tzinfo is None:
-        raise ModelIntegrityError(f"{path}: created_at must carry a time zone, got {moment.isoformat()}")
-    return moment
+    return _read_record(folder).created_at
 
 
 def checkpoint_ref(folder: Path) -> CheckpointRef:
@@ -143,14 +133,47 @@ def checkpoint_ref(folder: Path) -> CheckpointRef:
     )
 
 
-def _validated(subject: Path, values: dict[str, object]) -> Manifest:
+def _read_record(folder: Path) -> CreationRecord:
+    return _validated(CreationRecord, folder / CREATED_FILE, _read_object(folder / CREATED_FILE))
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelIntegrityError(f"{path}: missing, so {path.parent} is not a model bundle") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelIntegrityError(f"{path}: must be readable JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ModelIntegrityError(f"{path}: must be a JSON object, got {type(values).__name__}")
+    return values
+
+
+def _validated(schema: type[Schema], subject: Path, values: dict[str, object]) -> Schema:
     try:
         # Through JSON, so that what is written is exactly what a reader will accept.
-        return Manifest.model_validate_json(json.dumps(values))
+        return schema.model_validate_json(json.dumps(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "manifest"
         raise ModelIntegrityError(f"{subject}: {place}: {first['msg']}, got {_short(first['input'])}") from None
+
+
+def _verify_files(folder: Path, source: str, files: Mapping[str, str], present: set[str]) -> None:
+    for name, expected in files.items():
+        _check_name(folder, name)
+        if _is_volatile(name) != (source == CREATED_FILE):
+            raise ModelIntegrityError(f"{folder / source}: must not list {name!r}, which belongs in the other list")
+        if name not in present:
+            raise ModelIntegrityError(f"{folder / name}: listed in {source} but missing")
+        actual = hash_file(folder / name)
+        if actual != expected:
+            raise ModelIntegrityError(f"{folder / name}: must have SHA-256 {expected}, got {actual}")
+
+
+def _is_volatile(name: str) -> bool:
+    """Whether two runs of one training may leave different bytes: RLlib pickles clocks and addresses."""
+    return name == "timings.json" or name.startswith("rllib/")
 
 
 def _short(value: object) -> str:
@@ -158,8 +181,8 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _canonical(manifest: Manifest) -> str:
-    return json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+def _canonical(content: BaseModel) -> str:
+    return json.dumps(content.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
 def _present_files(folder: Path) -> list[str]:

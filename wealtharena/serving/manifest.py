@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from wealtharena.execution import TradingRules
 
@@ -80,10 +80,19 @@ class Manifest(_Record):
     model: ModelCard
     """What the model is."""
     files: dict[str, Sha256]
-    """SHA-256 of every file of the bundle by relative path, except the manifest and the creation record."""
+    """SHA-256 by relative path of every file that equal trainings write alike."""
 
     @model_validator(mode="after")
     def _policy_has_its_network(self) -> Self:
         if self.model.kind is ModelKind.POLICY and POLICY_FILE not in self.files:
             raise ValueError(f"a policy must list {POLICY_FILE}")
         return self
+
+
+class CreationRecord(_Record):
+    """Contents of ``created.json``: what differs between two runs of one training."""
+
+    created_at: AwareDatetime
+    """Moment of creation."""
+    files: dict[str, Sha256]
+    """SHA-256 by relative path of the RLlib checkpoint's files and of the timings."""
