@@ -39,6 +39,7 @@ MAX_WAIT_SECONDS = 0.5
 MAX_FILES = 50
 """Files of a table that grows by appending, above which they are merged into one."""
 
+_STORAGE_ERRORS = (DeltaError, pa.ArrowException, OSError)
 # Every commit carries this application id, so that of two commits that began from the same version the second one
 # fails and is redone on top of the first: read, compare and write act as one step, without a lock.
 _APPLICATION = "wealtharena"
@@ -100,7 +101,7 @@ class Warehouse:
                 wait = min(0.01 * 2**attempt, MAX_WAIT_SECONDS) * (0.5 + secrets.randbelow(1000) / 1000)
                 logger.debug("table %s was changed by another writer, once more in %.2f s", table, wait)
                 time.sleep(wait)
-            except DeltaError as error:
+            except _STORAGE_ERRORS as error:
                 raise _failure(spec, "written", error) from None
         raise WarehouseError(f"table {table}: other writers committed first in {MAX_ATTEMPTS} attempts")
 
@@ -130,6 +131,12 @@ class Warehouse:
         spec = _spec(table)
         table_then = self._open(spec, version)
         return _to_pandas(_plain_rows(spec, table_then, partition, columns, where or {}, as_known_at))
+
+    def read_or_empty(self, table: str, *, where: Mapping[str, object] | None = None) -> pd.DataFrame:
+        """As ``read``, but no rows where nothing was ever written."""
+        if self.exists(table):
+            return self.read(table, where=where)
+        return _to_pandas(_spec(table).schema.empty_table())
 
     def exists(self, table: str) -> bool:
         """Whether the table was ever written to."""
@@ -172,22 +179,34 @@ class Warehouse:
         if not DeltaTable.is_deltatable(path):
             raise WarehouseError(f"table {spec.name} has never been written to under {self.root}")
         try:
-            return DeltaTable(path, version=version)
-        except DeltaError:
-            latest = DeltaTable(path).version()
-            raise WarehouseError(f"table {spec.name} has versions 0 to {latest}, got {version}") from None
+            table = DeltaTable(path)
+            if version is not None and not 0 <= version <= table.version():
+                raise WarehouseError(f"table {spec.name} has versions 0 to {table.version()}, got {version}")
+            return table if version is None else DeltaTable(path, version=version)
+        except DeltaError as error:
+            raise _failure(spec, "read", error) from None
 
     def _write_once(self, spec: TableSpec, rows: pa.Table, partition: str) -> TableRef:
         if not self.exists(spec.name):
             self._create(spec, rows)
             return _reference(spec, self._open(spec, 0), partition, rows)
         table = self._open(spec)
+        if spec.mode != "replace" or spec.partition_by:
+            self._refuse_other_columns(spec, table)
         if spec.mode == "replace":
             _replace(spec, table, rows, partition)
         else:
             _grow(spec, table, rows)
         is_all_of_it = spec.mode == "replace" and (partition or not spec.partition_by)
         return _reference(spec, table, partition, rows if is_all_of_it else _plain_rows(spec, table, partition))
+
+    def _refuse_other_columns(self, spec: TableSpec, table: DeltaTable) -> None:
+        stored = [field.name for field in table.schema().fields]
+        if stored != spec.schema.names:
+            raise WarehouseError(
+                f"table {spec.name} must have the columns {', '.join(spec.schema.names)}, but another release wrote "
+                f"{', '.join(stored)}; move {self._path(spec)} away to begin anew"
+            )
 
     def _create(self, spec: TableSpec, rows: pa.Table) -> None:
         path = self._path(spec)
@@ -225,7 +244,7 @@ def _plain_rows(
     as_known_at: datetime | None = None,
 ) -> pa.Table:
     dataset = table.to_pyarrow_dataset()
-    known = dataset.schema.names
+    known: list[str] = dataset.schema.names
     wanted = known if columns is None else list(columns)
     for name in (*wanted, *where):
         if name not in known:
@@ -236,9 +255,11 @@ def _plain_rows(
     late = {name: value for name, value in where.items() if name not in early}
     scanned = {*wanted, *spec.key, *late, *(("known_at",) if versioned else ())}
     condition = filter_expression(spec, dataset.schema, early) & partition_filter(spec, partition)
-    rows = dataset.to_table(
-        columns=[name for name in known if name in scanned], filter=condition & _known_by(spec, as_known_at)
-    )
+    condition = condition & _known_by(spec, as_known_at)
+    try:
+        rows = dataset.to_table(columns=[name for name in known if name in scanned], filter=condition)
+    except _STORAGE_ERRORS as error:
+        raise _failure(spec, "read", error) from None
     rows = newest_rows(spec, rows) if versioned else sort_rows(rows, spec.key)
     return rows.filter(filter_expression(spec, dataset.schema, late)).select(wanted)
 
@@ -249,8 +270,12 @@ def _replace(spec: TableSpec, table: DeltaTable, rows: pa.Table, partition: str)
         return
     condition = slice_predicate(written)
     stored = table.to_pyarrow_dataset()
-    before = sort_rows(stored.to_table(filter=condition.expression), spec.key)
-    if content_hash(spec, before) != content_hash(spec, rows):
+    if set(stored.schema.names) == set(rows.column_names):
+        before = sort_rows(stored.to_table(filter=condition.expression), spec.key)
+        is_changed = content_hash(spec, before) != content_hash(spec, rows)
+    else:
+        is_changed = True
+    if is_changed:
         _commit(table, rows, mode="overwrite", predicate=condition.sql)
 
 

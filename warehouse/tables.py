@@ -132,7 +132,7 @@ TABLES: dict[str, TableSpec] = {
         TableSpec(
             name="core_market__instruments",
             schema=_schema({"symbol": TEXT, "asset_class": TEXT, "exchange": TEXT, "currency": TEXT, "sector": TEXT}),
-            key=("symbol",),
+            key=("asset_class", "symbol"),
             mode="replace",
             partition_by=("asset_class",),
             description="Every instrument that was asked for",
@@ -150,7 +150,7 @@ TABLES: dict[str, TableSpec] = {
                     "source": TEXT,
                 }
             ),
-            key=("symbol", "ex_date", "kind"),
+            key=("asset_class", "symbol", "ex_date", "kind"),
             mode="replace",
             partition_by=("asset_class",),
             description="Splits, consolidations and demergers behind the adjustment factors",
@@ -170,7 +170,7 @@ TABLES: dict[str, TableSpec] = {
                 },
                 optional=("first_session", "last_session", "delisted_on"),
             ),
-            key=("symbol",),
+            key=("asset_class", "symbol"),
             mode="replace",
             partition_by=("asset_class",),
             description="Sessions that each symbol should have and has",
