@@ -46,7 +46,7 @@ class ChampionRegistry:
         """
         if not tracking_uri and not (home / DATABASE).is_file():
             raise RegistryError(f"{home / DATABASE}: no model registry there; the nightly run creates it")
-        self._downloads = home / "downloads"
+        self._downloads = home / DATABASE.parent / "downloads"
         self._uri = tracking_uri or f"sqlite:///{(home / DATABASE).resolve()}"
 
     def champion(self, agent: str) -> RegisteredBundle:
@@ -82,7 +82,9 @@ class ChampionRegistry:
         parsed = urlparse(uri)
         if parsed.scheme in ("", "file"):
             return Path(unquote(parsed.path))
-        return self._download(uri, self._downloads / agent / str(version.version))
+        # The hash keeps apart what two servers call by the same number.
+        bundle_hash = version.tags.get(BUNDLE_HASH_TAG, "")
+        return self._download(uri, self._downloads / f"{agent}-{version.version}-{bundle_hash[:16]}")
 
     def _download(self, uri: str, target: Path) -> Path:
         from mlflow.artifacts import download_artifacts
