@@ -93,21 +93,29 @@ def test_another_process_gets_the_same_figures() -> None:
     assert other.stdout.strip() == here
 
 
-def test_without_edge_no_rule_earns_and_no_price_drifts() -> None:
+def scores_without_costs(edge: float) -> tuple[list[float], list[float]]:
+    """t-like scores of the day's drift, and of following the past month (REITs: against it), per class and seed."""
     drift, rule = [], []
     for asset_class in ALL:
         for seed in range(4):
-            source = vendor(seed, edge=0.0)
-            opened, close = prices(source, asset_class, "open"), prices(source, asset_class, "close")
-            day = close / opened - 1.0
-            past = np.sign(np.log(close.ffill()).diff(21).shift())
-            deviation = np.sqrt(day.count().sum())
-            drift.append(float(day.stack().mean() / day.stack().std() * deviation))
-            rule.append(float((past * day).stack().mean() / day.stack().std() * deviation))
-    for scores in (drift, rule):
-        # Correlated assets widen the scores; a tenth of the edge would already shift the rule's mean by more than 2.
+            source = vendor(seed, edge)
+            day = prices(source, asset_class, "close") / prices(source, asset_class, "open") - 1.0
+            close = prices(source, asset_class, "close").ffill()
+            side = -1.0 if asset_class is AssetClass.REITS else 1.0
+            followed = side * np.sign(np.log(close).diff(21).shift()) * day
+            scale = np.sqrt(day.count().sum()) / np.nanstd(day.to_numpy())
+            drift.append(float(np.nanmean(day.to_numpy()) * scale))
+            rule.append(float(np.nanmean(followed.to_numpy()) * scale))
+    return drift, rule
+
+
+def test_without_edge_no_rule_earns_and_no_price_drifts() -> None:
+    for scores in scores_without_costs(edge=0.0):
+        # Assets that move together widen the single scores.
         assert abs(np.mean(scores)) < 1.0
         assert np.max(np.abs(scores)) < 6.0
+    _, rule = scores_without_costs(edge=1.0)
+    assert np.mean(rule) > 3.0, "the scores must be able to tell an edge"
 
 
 @pytest.mark.parametrize("asset_class", ALL)
@@ -194,7 +202,7 @@ def test_the_latest_session_is_the_last_one_of_every_class() -> None:
     assert source.latest_session([AssetClass.CRYPTO], date(2024, 1, 7), 0.8) == date(2024, 1, 7)
     # 2024-01-26 is Australia Day: half of the stocks have no session.
     assert source.latest_session([AssetClass.STOCKS], date(2024, 1, 26), 0.8) == date(2024, 1, 25)
-    with pytest.raises(VendorRejected, match="vendors.simulator.start is 2017-01-02"):
+    with pytest.raises(VendorRejected, match=r"vendors\.simulator\.start is 2017-01-02"):
         source.latest_session(ALL, date(2016, 12, 31), 0.8)
 
 

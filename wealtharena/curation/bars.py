@@ -112,10 +112,9 @@ def curate_bars(
     ]
     bars = _concat([part[0] for part in curated], CORE_COLUMNS)
     actions = _concat([part[1] for part in curated], ACTION_COLUMNS)
+    actions = actions.astype({"ex_date": "datetime64[us]", "ratio": "float64"})
     if len(bars):
         require_core_bars(bars)
-    else:
-        actions = actions.astype({"ex_date": "datetime64[us]", "ratio": "float64"})
     coverage = coverage_of(bars, instruments, settings.stale_sessions, as_of)
     return CuratedBars(bars, quarantine.frame(), actions, coverage)
 
