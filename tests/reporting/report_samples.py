@@ -84,9 +84,9 @@ def sample_agent(
         verdict=verdict,
         reason=reasons[verdict],
         champion="version 4, PPO" if promoted else "version 2, equal_weight",
-        performance=Performance(0.183 if promoted else -0.042, 1.12 if promoted else 0.31, 0.99, 0.081, 14.2, 0.121),
+        performance=Performance(0.183 if promoted else -0.042, 1.12 if promoted else 0.31, 0.99, -0.081, 14.2, 0.121),
         baseline="equal_weight",
-        baseline_performance=Performance(0.092, 0.74, 1.0, 0.117, 1.0, 0.134),
+        baseline_performance=Performance(0.092, 0.74, 1.0, -0.117, 1.0, 0.134),
         checks=(
             Check("results are finite", passed=True, value=1.0, threshold=1.0),
             Check("turnover", passed=True, value=14.2, threshold=0.05),

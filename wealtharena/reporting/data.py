@@ -39,7 +39,7 @@ class Performance:
         total_return: growth over the window less one.
         sharpe: annual Sharpe ratio.
         sharpe_standard_error: standard error of ``sharpe``.
-        max_drawdown: largest fall from a peak, positive fraction.
+        max_drawdown: deepest fall from a peak, at most 0.
         turnover: traded value over equity, per year.
         volatility: annual standard deviation of the returns.
     """

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import math
-import operator
 import os
 import tempfile
 from functools import cache
@@ -46,7 +45,7 @@ def render_report(data: ReportData) -> str:
     figures = _figures(data)
     scripts = [_plotly_js(), _resource("charts.js.jinja")]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters.update({item.__name__: item for item in _FILTERS}, negated=operator.neg)
+    environment.filters.update({item.__name__: item for item in _FILTERS})
     environment.tests["defined_number"] = math.isfinite
     template = environment.from_string(_resource("report.html.jinja"))
     return template.render(
