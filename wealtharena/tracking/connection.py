@@ -35,16 +35,28 @@ def artifact_location(settings: Settings) -> str | None:
     return (mlflow_folder(settings) / "artifacts").as_uri()
 
 
+def silence() -> None:
+    """Keeps MLflow from telling its makers and the terminal about us.
+
+    Must run before mlflow is imported for the first time: it reads these variables once.
+    """
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    # The default of 7 retries leaves a person waiting for minutes for the news that a server is down.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+
+
 def connect(settings: Settings) -> "MlflowClient":
     """A client of its own for these settings; MLflow's global state stays untouched.
 
     The first call on a new home creates the database (about 1.5 s); processes that do so at once wait for each other.
     """
-    _prepare_environment(settings)
     from mlflow import MlflowClient
 
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    if settings.mlflow.password is not None:
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow.password.get_secret_value()
     folder = mlflow_folder(settings)
     uri = tracking_uri(settings)
     with exclusive(folder / "create.lock"):
@@ -53,6 +65,14 @@ def connect(settings: Settings) -> "MlflowClient":
         client.search_experiments(max_results=1)
         client.search_registered_models(max_results=1)
     return client
+
+
+def current_commit() -> str:
+    """Git commit of the code that runs; ``""`` outside a checkout."""
+    silence()
+    from mlflow.utils.git_utils import get_git_commit
+
+    return get_git_commit(str(Path(__file__).parent)) or ""
 
 
 @contextmanager
@@ -66,25 +86,16 @@ def exclusive(path: Path) -> Iterator[None]:
 
 @contextmanager
 def raising(kind: type[WealthArenaError], act: str, settings: Settings) -> Iterator[None]:
-    """Turns MLflow's errors into ``kind``: what was tried, where, and MLflow's words on one line."""
+    """Turns errors of MLflow, its database and its files into ``kind``: what was tried, where, and why it failed."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         text = " ".join(str(error).split())
-        raise kind(f"{act} at {_without_credentials(tracking_uri(settings))} failed: {text}") from None
+        raise kind(_without_credentials(f"{act} at {tracking_uri(settings)} failed: {text}")) from None
 
 
-def _prepare_environment(settings: Settings) -> None:
-    """Must run before mlflow is imported: it reads these variables once."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    # The default of 7 retries leaves a person waiting four minutes for the news that a server is down.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    if settings.mlflow.password is not None:
-        os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow.password.get_secret_value()
-
-
-def _without_credentials(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)
+def _without_credentials(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)

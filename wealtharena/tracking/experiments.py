@@ -13,7 +13,15 @@ from pydantic import SecretStr
 
 from wealtharena.core.errors import TrackingError
 from wealtharena.settings import Settings, settings_hash
-from wealtharena.tracking.connection import artifact_location, connect, exclusive, mlflow_folder, raising
+from wealtharena.tracking.connection import (
+    artifact_location,
+    connect,
+    current_commit,
+    exclusive,
+    mlflow_folder,
+    raising,
+    silence,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,6 +44,7 @@ class Tracker:
 
     def __init__(self, settings: Settings) -> None:
         """Connects at first use, not here."""
+        silence()
         self.settings = settings
 
     @cached_property
@@ -118,11 +127,9 @@ class Tracker:
             self.client.set_terminated(run_id, status="FAILED" if failed else "FINISHED")
 
     def _start(self, name: str, identity: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        from mlflow.utils.git_utils import get_git_commit
-
         described = {
             "settings_hash": settings_hash(self.settings),
-            "git_commit": get_git_commit(str(Path(__file__).parent)) or "",
+            "git_commit": current_commit(),
             "seed": str(self.settings.seed),
         }
         everything = {**described, **tags, **identity}

@@ -120,6 +120,16 @@ class ModelRegistry:
         with self._acting(f"setting the challenger of {agent}"):
             self._client.set_registered_model_alias(_model(agent), CHALLENGER, version)
 
+    def note(self, agent: str, version: str, tags: Mapping[str, str]) -> None:
+        """Adds or replaces tags of a version, such as the gate's decision about it.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        with self._acting(f"noting tags of version {version} of {agent}"):
+            for name, value in sorted(tags.items()):
+                self._client.set_model_version_tag(_model(agent), version, name, value)
+
     def promote(self, agent: str, version: str, decision_id: str) -> ModelVersionInfo:
         """Makes a version the champion and remembers the one before it.
 
