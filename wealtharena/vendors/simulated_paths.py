@@ -207,10 +207,10 @@ def simulate_bars(
     frame = pd.DataFrame(
         {
             "session_date": world.days[rows].astype("datetime64[us]"),
-            "open": np.round(opened, 6),
-            "high": np.round(high, 6),
-            "low": np.round(low, 6),
-            "close": np.round(close, 6),
+            "open": _quoted(opened),
+            "high": _quoted(high),
+            "low": _quoted(low),
+            "close": _quoted(close),
             "adj_close": np.nan,
             "volume": _volume(seed, model, index, np.abs(overnight + intraday) / sigma, log_volatility, rows),
         }
@@ -256,6 +256,13 @@ def _shock(world: World, seed: int, model: ClassModel, index: int) -> FloatArray
     shock: FloatArray = np.sqrt(model.global_share) * world.global_shock + np.sqrt(model.class_share) * shared
     shock += np.sqrt(own_share) * own
     return shock
+
+
+def _quoted(prices: FloatArray) -> FloatArray:
+    """Prices with seven significant digits, so that none becomes zero, however far it falls."""
+    digits = np.power(10.0, np.floor(np.log10(prices)) - 6.0)
+    quoted: FloatArray = np.round(prices / digits) * digits
+    return quoted
 
 
 def _first_price(seed: int, model: ClassModel, index: int) -> float:
