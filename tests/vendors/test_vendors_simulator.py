@@ -234,4 +234,4 @@ def test_a_large_market_is_simulated_quickly() -> None:
     fetch(source, end=date(2018, 1, 1))
     before = time.process_time()
     assert len(fetch(source, end=date(2026, 11, 20))) == 90
-    assert time.process_time() - before < 2.0
+    assert time.process_time() - before < 4.0
