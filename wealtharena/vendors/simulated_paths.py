@@ -7,7 +7,7 @@ Noise (any ``edge``)
     ``e_i = a_g G + a_c C + a_i E_i``: global, class and own shocks, each Student t with 5 degrees of freedom, scaled to
     unit variance and cut at 8; ``a_g^2 + a_c^2 + a_i^2 = 1``.
     ``sigma_i(t) = s_i exp(h(t) + h_c(t)) b(t)``: ``h`` and ``h_c`` are AR(1) (half-lives 40 and 25 days), ``b`` is 1 in
-    the bull and 1.5 in the bear regime, a two-state Markov chain shared by all classes (mean stays 300 and 120 sessions).
+    the bull and 1.5 in the bear regime, a Markov chain shared by all classes (mean stays 300 and 120 sessions).
 Prices
     ``open(t) = close(t-1) (1 + w_i sigma_i(t) n_i(t))``,
     ``close(t) = open(t) (1 + sigma_i(t) (mu_i(t) + v_i e_i(t)))``
