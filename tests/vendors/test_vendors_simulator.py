@@ -120,8 +120,9 @@ def test_without_edge_no_rule_earns_and_no_price_drifts() -> None:
 
 @pytest.mark.parametrize("asset_class", ALL)
 def test_with_edge_a_simple_rule_earns_a_plausible_sharpe(asset_class: AssetClass) -> None:
-    sharpes = [net_sharpe(vendor(seed, symbols=6), asset_class, date(2026, 6, 30)) for seed in range(3)]
-    assert 1.2 < np.mean(sharpes) < 3.2, sharpes
+    # Not the seeds (0 to 11) on which the constants were chosen; REITs are the weakest class at about 1.3.
+    sharpes = [net_sharpe(vendor(seed, symbols=6), asset_class, date(2026, 6, 30)) for seed in range(100, 104)]
+    assert 0.9 < np.mean(sharpes) < 3.2, sharpes
     assert min(sharpes) > 0.4, sharpes
 
 
