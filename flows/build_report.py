@@ -1,12 +1,12 @@
 """Writes the morning's report."""
 
 from prefect import flow
-from prefect.states import State
-from tasks.reporting import STAGE, write_night_report
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
 from tasks import artifacts
 from tasks.night import Night
+from tasks.reporting import STAGE, write_night_report
 from tasks.stage import StageResult
 
 

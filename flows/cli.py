@@ -65,7 +65,7 @@ def nightly(
         if isinstance(result, BaseException):
             raise result
         print_conclusion(result, server.ui_url, as_json)
-    if result.failures:
+    if not result.succeeded:
         raise typer.Exit(terminal.EXIT_FAILED)
 
 
@@ -104,15 +104,17 @@ def _add_stage_command(stage: str, help_text: str) -> None:
     ) -> None:
         with terminal.friendly_errors(as_json):
             _prepare(profile, overrides, verbose)
-            from tasks.opening import open_night
-
             from flows.stages import STAGES
             from flows.summary import print_stage
+            from tasks.opening import open_night
+            from tasks.tracking import night_run
 
-            night = open_night(_settings(profile, overrides, as_of), list(agent or []) or None, force)
-            with terminal.progress_bars(verbose):
+            settings = _settings(profile, overrides, as_of)
+            night = open_night(settings, list(agent or []) or None, force, latest_opened=stage != "collect")
+            with terminal.progress_bars(verbose), night_run(night) as outcome:
                 result = STAGES[stage](night)
-            print_stage(stage, night, result, as_json)
+                outcome.succeeded = not result.failed
+            print_stage(night, result, as_json)
         if result.failed:
             raise typer.Exit(terminal.EXIT_FAILED)
 

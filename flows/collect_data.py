@@ -1,7 +1,7 @@
 """Collects every asset class and the macro series, side by side."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
 from tasks import artifacts

@@ -1,10 +1,10 @@
 """Computes the indicators of every class."""
 
 from prefect import flow
-from prefect.states import State
-from tasks.features import STAGE, classes_to_compute, compute_class_features
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
+from tasks.features import STAGE, classes_to_compute, compute_class_features
 from tasks.night import Night
 from tasks.stage import StageResult
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from tasks.night import Night
 from tasks.receipts import record_failure
@@ -34,9 +35,10 @@ def state_of(result: StageResult) -> State[StageResult]:
     return Completed(message=f"{len(result.done)} done", data=result)
 
 
-def result_of(state: State[StageResult]) -> StageResult:
+def result_of(state: State[Any]) -> StageResult:
     """The result that a stage's state carries, whether it failed or not; an unforeseen error is raised."""
     outcome: Any = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):
         raise outcome
-    return outcome  # type: ignore[no-any-return]
+    result: StageResult = outcome
+    return result

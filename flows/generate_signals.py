@@ -1,11 +1,11 @@
 """Turns champions into target weights for the next session."""
 
 from prefect import flow
-from prefect.states import State
-from tasks.signals import STAGE, agents_to_signal, signal_agent, signal_meta
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
 from tasks.night import Night
+from tasks.signals import STAGE, agents_to_signal, signal_agent, signal_meta
 from tasks.stage import StageResult
 from wealtharena.agents.specs import META_AGENT
 

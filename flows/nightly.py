@@ -3,12 +3,13 @@
 from datetime import date
 
 from prefect import flow, tags
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
-from tasks.conclusion import NightConclusion, conclude_night
+from prefect.states import Completed, Failed
 
 from flows.stages import STAGES
 from tasks import tracking
+from tasks.conclusion import NightConclusion, conclude_night
 from tasks.opening import open_night
 from tasks.stage import StageResult
 from wealtharena.core.errors import PipelineError
@@ -51,7 +52,7 @@ def nightly(
                 # Nothing of an earlier stage is left to work on; the report still tells what happened.
                 results.append(StageResult(stage, failed={"all": str(error)}))
         conclusion = conclude_night(night, results)
-        outcome.succeeded = not conclusion.failures
-    if conclusion.failures:
+        outcome.succeeded = conclusion.succeeded
+    if not conclusion.succeeded:
         return Failed(message=conclusion.failure_text(), data=conclusion)
     return Completed(message=f"night {night.night_id} is complete", data=conclusion)

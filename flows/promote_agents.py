@@ -1,12 +1,12 @@
 """Decides about every candidate and moves the registry's aliases."""
 
 from prefect import flow
-from prefect.states import State
-from tasks.promotion import STAGE, agents_to_decide, decide_agent
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
 from tasks import artifacts
 from tasks.night import Night
+from tasks.promotion import STAGE, agents_to_decide, decide_agent
 from tasks.stage import StageResult
 
 

@@ -1,11 +1,11 @@
 """Scores candidates, champions and baselines on the held-out window."""
 
 from prefect import flow
-from prefect.states import State
-from tasks.backtest import STAGE, agents_to_score, backtest_agent
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
 from tasks import artifacts
+from tasks.backtest import STAGE, agents_to_score, backtest_agent
 from tasks.night import Night
 from tasks.stage import StageResult
 

@@ -1,6 +1,9 @@
 """The stages of a night in order; the night runs them all, the command line any one of them."""
 
 from collections.abc import Callable
+from typing import Any
+
+from prefect import Flow
 
 from flows.build_report import build_report
 from flows.collect_data import collect_data
@@ -14,13 +17,23 @@ from flows.train_meta_agent import train_meta_agent
 from tasks.night import Night
 from tasks.stage import StageResult
 
-STAGES: dict[str, Callable[[Night], StageResult]] = {
-    "collect": lambda night: result_of(collect_data(night, return_state=True)),
-    "features": lambda night: result_of(compute_features(night, return_state=True)),
-    "train": lambda night: result_of(train_agents(night, return_state=True)),
-    "train-meta": lambda night: result_of(train_meta_agent(night, return_state=True)),
-    "backtest": lambda night: result_of(run_backtests(night, return_state=True)),
-    "promote": lambda night: result_of(promote_agents(night, return_state=True)),
-    "signals": lambda night: result_of(generate_signals(night, return_state=True)),
-    "report": lambda night: result_of(build_report(night, return_state=True)),
+Stage = Callable[[Night], StageResult]
+
+
+def _stage(flow: Flow[[Night], Any]) -> Stage:
+    def run(night: Night) -> StageResult:
+        return result_of(flow(night, return_state=True))
+
+    return run
+
+
+STAGES: dict[str, Stage] = {
+    "collect": _stage(collect_data),
+    "features": _stage(compute_features),
+    "train": _stage(train_agents),
+    "train-meta": _stage(train_meta_agent),
+    "backtest": _stage(run_backtests),
+    "promote": _stage(promote_agents),
+    "signals": _stage(generate_signals),
+    "report": _stage(build_report),
 }

@@ -12,7 +12,7 @@ def print_status(settings: Settings, as_json: bool) -> None:
     if not state["nights"]:
         terminal.console.print(f"Nothing has run yet under {settings.home}. Start with `wealtharena nightly`.")
     else:
-        terminal.print_table("Champions", ["agent", "version", "kind", "since"], state["champions"])
+        terminal.print_table("Champions", ["agent", "champion", "of night", "challenger"], state["champions"])
         terminal.print_table("Latest nights", ["night", "finished", "stages done", "failed"], state["nights"][:10])
         terminal.print_table("Warehouse", ["table", "rows", "version"], state["tables"], right=("rows", "version"))
     if as_json:

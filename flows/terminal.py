@@ -17,8 +17,10 @@ from wealtharena.core.errors import WealthArenaError
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# Without a terminal (a log, a pipe) there is no width to respect.
+_PIPED_WIDTH = 200
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPED_WIDTH)
 
 
 def print_json(value: Any) -> None:

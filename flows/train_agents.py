@@ -1,13 +1,13 @@
 """Trains the agents, as many at a time as there are workers."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.training import STAGE, agents_to_train, train_agent, training_cluster
 
 from flows.fan_out import conclude
 from tasks.night import Night
 from tasks.stage import StageResult
+from tasks.training import STAGE, agents_to_train, train_agent, training_cluster
 
 
 @flow(

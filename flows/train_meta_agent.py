@@ -1,13 +1,13 @@
 """Trains the allocator over the night's agents."""
 
 from prefect import flow
-from prefect.states import State
-from tasks.meta import STAGE, train_meta
-from tasks.training import training_cluster
+from prefect.client.schemas.objects import State
 
 from flows.fan_out import conclude
+from tasks.meta import STAGE, train_meta
 from tasks.night import Night
 from tasks.stage import StageResult
+from tasks.training import training_cluster
 from wealtharena.agents.specs import META_AGENT
 
 

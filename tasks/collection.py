@@ -8,6 +8,7 @@ from prefect import task
 
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
+from tasks.receipts import record
 from tasks.retries import RETRY_JITTER, VENDOR_RETRIES, VENDOR_RETRY_DELAYS, vendor_may_recover
 from wealtharena.core import AssetClass, FetchRequest, TableRef, Vendor
 from wealtharena.curation import curate_bars, curate_macro, load_known_actions
@@ -69,7 +70,9 @@ def collect_class(night: Night, asset_class: AssetClass) -> CollectionReceipt:
     core = warehouse.write(f"core_{part}__daily_bars", curated.bars)
     missing = collection.missing_symbols(collected, curated.symbols)
     collection.require_coverage(asset_class, len(instruments), missing, settings.vendors.min_coverage)
-    return CollectionReceipt(core, len(instruments) - len(missing), missing, collection.problems(collected), tables)
+    receipt = CollectionReceipt(core, len(instruments) - len(missing), missing, collection.problems(collected), tables)
+    record(night, STAGE, part, receipt, CollectionReceipt)
+    return receipt
 
 
 @task(
@@ -98,7 +101,9 @@ def collect_macro(night: Night) -> CollectionReceipt:
     }
     core = warehouse.write("core_macro__observations", curated.observations)
     missing = collection.missing_symbols(collected, curated.series)
-    return CollectionReceipt(core, len(names) - len(missing), missing, collection.problems(collected), tables)
+    receipt = CollectionReceipt(core, len(names) - len(missing), missing, collection.problems(collected), tables)
+    record(night, STAGE, MACRO, receipt, CollectionReceipt)
+    return receipt
 
 
 def _store_outcomes(night: Night, vendor: Vendor, group: str, collected: collection.Collected) -> TableRef:

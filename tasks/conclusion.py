@@ -3,8 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.backtest import STAGE as BACKTEST
+from tasks.backtest import BacktestReceipt
 from tasks.night import Night
+from tasks.promotion import STAGE as PROMOTE
+from tasks.promotion import DecisionReceipt
+from tasks.receipts import finished_or_empty
+from tasks.reporting import STAGE as REPORT
+from tasks.reporting import ReportReceipt
 from tasks.stage import StageResult
+from tasks.trials import CANDIDATE
+from wealtharena.agents.specs import META_AGENT
+from wealtharena.tracking import tracking_uri
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class NightConclusion:
         as_of: last session known.
         agents: one row per agent that was meant to be trained, the meta-agent last.
         failures: reason per ``stage/item``.
-        warnings: what a person should mend although the night went on.
-        report: path of the report; empty if it could not be written.
+        problems: input that a person should mend, per item; a night with problems counts as failed.
+        report: path of the report; ``""`` if it could not be written.
         mlflow: tracking URI.
     """
 
@@ -41,10 +51,64 @@ class NightConclusion:
     as_of: str
     agents: tuple[AgentRow, ...]
     failures: dict[str, str]
-    warnings: dict[str, str]
+    problems: dict[str, str]
     report: str
     mlflow: str
 
+    @property
+    def succeeded(self) -> bool:
+        """Everything was done and nothing has to be mended."""
+        return not self.failures and not self.problems
+
     def failure_text(self) -> str:
-        """All failures in one line."""
-        return "; ".join(f"{place}: {reason}" for place, reason in self.failures.items())
+        """All failures and problems in one line."""
+        return "; ".join(f"{place}: {reason}" for place, reason in {**self.failures, **self.problems}.items())
+
+
+def conclude_night(night: Night, results: Sequence[StageResult]) -> NightConclusion:
+    """Gathers what the stages left behind."""
+    failures = {f"{result.stage}/{item}": text for result in results for item, text in result.failed.items()}
+    problems = {f"{result.stage}/{item}": text for result in results for item, text in result.warnings.items()}
+    report = finished_or_empty(night, REPORT, ReportReceipt)
+    return NightConclusion(
+        night=night.night_id,
+        as_of=night.as_of.isoformat(),
+        agents=agent_rows(night, failures),
+        failures=failures,
+        problems=problems,
+        report=next((receipt.path for receipt in report.values()), ""),
+        mlflow=tracking_uri(night.settings),
+    )
+
+
+def agent_rows(night: Night, failures: dict[str, str]) -> tuple[AgentRow, ...]:
+    """One row per agent of the night."""
+    scored = finished_or_empty(night, BACKTEST, BacktestReceipt)
+    decided = finished_or_empty(night, PROMOTE, DecisionReceipt)
+    names = [*night.agents, META_AGENT] if night.with_meta else list(night.agents)
+    return tuple(_row(night, name, scored.get(name), decided.get(name), failures) for name in names)
+
+
+def _row(
+    night: Night,
+    agent: str,
+    scored: BacktestReceipt | None,
+    decided: DecisionReceipt | None,
+    failures: dict[str, str],
+) -> AgentRow:
+    figures = scored.figures.get(CANDIDATE, {}) if scored else {}
+    baseline = scored.best_baseline if scored else ""
+    why = "; ".join(text for place, text in failures.items() if place.split("/")[1] == agent)
+    recipe = night.settings.agents.get(agent)
+    return AgentRow(
+        agent=agent,
+        algorithm=str(recipe.algorithm) if recipe else "PPO",
+        total_return=figures.get("total_return"),
+        sharpe=figures.get("sharpe"),
+        sharpe_standard_error=figures.get("sharpe_standard_error"),
+        max_drawdown=figures.get("max_drawdown"),
+        baseline=baseline,
+        baseline_sharpe=scored.figures[baseline].get("sharpe") if scored and baseline else None,
+        decision=decided.outcome if decided else "failed",
+        reason=decided.reason if decided else (why or "an earlier stage failed"),
+    )

@@ -43,19 +43,25 @@ def classes_to_compute(night: Night) -> list[AssetClass]:
     return [name for name in night.asset_classes if str(name) in collected]
 
 
-@task(name="compute-class-features", task_run_name="features {asset_class}", retries=1,
-      retry_condition_fn=not_our_own_verdict)
+@task(
+    name="compute-class-features",
+    task_run_name="features {asset_class}",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def compute_class_features(night: Night, asset_class: AssetClass) -> FeaturesReceipt:
     """Computes the features of one class, unless the same data were seen before."""
     collected = finished(night, COLLECT, CollectionReceipt)
     inputs = {
         "bars": collected[str(asset_class)].core.content_hash,
         "coverage": collected[str(asset_class)].tables["coverage"].content_hash,
-        "macro": collected[MACRO].core.content_hash if night.settings.features.macro and MACRO in collected else "",
+        "macro": collected[MACRO].core.content_hash if _uses_macro(night, asset_class, collected) else "",
         "indicators": MARKETS[asset_class].indicators,
         "costs": night.settings.costs[asset_class].model_dump(mode="json"),
     }
-    receipt = once(night, STAGE, str(asset_class), inputs, lambda: _compute(night, asset_class, collected), FeaturesReceipt)
+    receipt = once(
+        night, STAGE, str(asset_class), inputs, lambda: _compute(night, asset_class, collected), FeaturesReceipt
+    )
     tell(ProgressEvent(STAGE, str(asset_class), 1, 1, f"{receipt.sessions} sessions x {receipt.symbols} symbols"))
     return receipt
 
@@ -68,7 +74,9 @@ def load_panel(night: Night, asset_class: AssetClass) -> MarketPanel:
         asset_class,
         warehouse.read(receipt.features.name, version=receipt.features.version),
         warehouse.read(receipt.bars.name, version=receipt.bars.version),
-        warehouse.read(receipt.coverage.name, version=receipt.coverage.version, where={"asset_class": str(asset_class)}),
+        warehouse.read(
+            receipt.coverage.name, version=receipt.coverage.version, where={"asset_class": str(asset_class)}
+        ),
         night.settings,
     )
 
@@ -77,7 +85,7 @@ def _compute(night: Night, asset_class: AssetClass, collected: Mapping[str, Coll
     warehouse, own = night.warehouse, collected[str(asset_class)]
     bars = warehouse.read(own.core.name, version=own.core.version)
     members = warehouse.read("core_market__instruments", where={"asset_class": str(asset_class)})
-    use_macro = night.settings.features.macro and MACRO in collected
+    use_macro = _uses_macro(night, asset_class, collected)
     macro = warehouse.read(collected[MACRO].core.name, version=collected[MACRO].core.version) if use_macro else None
     features = compute_features(
         bars,
@@ -91,3 +99,7 @@ def _compute(night: Night, asset_class: AssetClass, collected: Mapping[str, Coll
     covered = warehouse.read(coverage.name, version=coverage.version, where={"asset_class": str(asset_class)})
     panel = assemble_panel(asset_class, features, bars, covered, night.settings)
     return FeaturesReceipt(table, own.core, coverage, panel.content_hash, len(panel.dates), len(panel.symbols))
+
+
+def _uses_macro(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> bool:
+    return night.settings.features.macro and MARKETS[asset_class].observes_macro and MACRO in collected

@@ -48,9 +48,16 @@ def once(
         logger.info("%s of %s was finished before with the same inputs: nothing to do", stage, item)
     else:
         receipt = compute()
+    record(night, stage, item, receipt, receipt_type, inputs_hash)
+    return receipt
+
+
+def record(
+    night: Night, stage: str, item: str, receipt: Receipt, receipt_type: type[Receipt], inputs_hash: str = ""
+) -> None:
+    """Keeps the receipt of finished work; without ``inputs_hash`` it is never taken over by another run."""
     text = json.dumps(TypeAdapter(receipt_type).dump_python(receipt, mode="json"), sort_keys=True)
     _store(night, stage, item, DONE, inputs_hash, text, "")
-    return receipt
 
 
 def finished(night: Night, stage: str, receipt_type: type[Receipt]) -> dict[str, Receipt]:
@@ -59,11 +66,17 @@ def finished(night: Night, stage: str, receipt_type: type[Receipt]) -> dict[str,
     Raises:
         PipelineError: the stage has not finished anything in this night.
     """
-    rows = _rows(night, {"night": night.night_id, "stage": stage, "status": DONE})
-    if not rows:
+    receipts = finished_or_empty(night, stage, receipt_type)
+    if not receipts:
         raise PipelineError(
             f"night {night.night_id} has no finished stage {stage!r}: run `wealtharena {stage}` (or `nightly`) first"
         )
+    return receipts
+
+
+def finished_or_empty(night: Night, stage: str, receipt_type: type[Receipt]) -> dict[str, Receipt]:
+    """As ``finished``, but a stage that finished nothing gives no receipts."""
+    rows = _rows(night, {"night": night.night_id, "stage": stage, "status": DONE})
     return {row["item"]: TypeAdapter(receipt_type).validate_json(row["receipt"]) for row in rows}
 
 
@@ -84,10 +97,8 @@ def _find(night: Night, where: Mapping[str, str]) -> str | None:
 
 
 def _rows(night: Night, where: Mapping[str, str]) -> list[dict[str, str]]:
-    if not night.warehouse.exists(TABLE):
-        return []
-    rows: list[dict[str, str]] = night.warehouse.read(TABLE, where=where).to_dict("records")
-    return rows
+    rows = night.warehouse.read_or_empty(TABLE, where=where).to_dict("records")
+    return [{str(name): str(value) for name, value in row.items()} for row in rows]
 
 
 def _store(night: Night, stage: str, item: str, status: str, inputs_hash: str, receipt: str, message: str) -> None:

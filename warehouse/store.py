@@ -16,7 +16,6 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from warehouse.queries import run_query
 from warehouse.rows import (
     changed_rows,
     content_hash,
@@ -161,6 +160,9 @@ class Warehouse:
             WarehouseError: the query is not a single reading statement, or DuckDB refuses it.
         """
         existing = [spec for spec in TABLES.values() if self.exists(spec.name)]
+        # Imported here: DuckDB's bindings complain at exit in processes that ran Prefect flows.
+        from warehouse.queries import run_query
+
         return run_query(query, {spec.name: self._open(spec).to_pyarrow_dataset() for spec in existing})
 
     def describe(self) -> list[TableSummary]:

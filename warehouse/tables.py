@@ -252,7 +252,8 @@ TABLES: dict[str, TableSpec] = {
             name="out_backtest__metrics",
             schema=_schema(_NIGHT_AND_AGENT | {"strategy": TEXT, "kind": TEXT, "metric": TEXT, "value": NUMBER}),
             key=("night", "agent", "strategy", "kind", "metric"),
-            mode="upsert",
+            mode="replace",
+            partition_by=("night", "agent"),
             description="Return, Sharpe ratio, drawdown and so on, one row per figure",
         ),
         TableSpec(

@@ -20,7 +20,7 @@ from wealtharena.execution.accounts import empty_report, open_accounts, reopen_a
 from wealtharena.execution.kernel import fill_orders, kernel_rules, place_orders, write_observations
 from wealtharena.execution.market import market_arrays
 from wealtharena.execution.rules import TradingRules
-from wealtharena.markets.frames import Context, panel_from_frames
+from wealtharena.markets.frames import panel_from_frames
 from wealtharena.settings.models import Settings
 
 Observations = dict[str, Float32Array]
@@ -229,7 +229,7 @@ def _panel(config: MultiAgentConfig) -> MarketPanel:
     if config.panel is not None:
         return config.panel
     if config.data is not None:
-        return panel_from_frames(config.asset_class, config.data, Context())
+        return panel_from_frames(config.asset_class, config.data, Settings())
     from wealtharena.envs.demo_market import demo_panel  # brings in exchange calendars
 
     return demo_panel(config.asset_class)

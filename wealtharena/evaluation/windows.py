@@ -1,5 +1,6 @@
 """How a panel's sessions are cut: training, embargo, validation, embargo, held-out up to the last session."""
 
+import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,6 +9,8 @@ import numpy as np
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.settings import WindowSettings
+
+TRADING_DAYS_PER_YEAR = 252
 
 # Rows of a panel: first included, last excluded, as ``MarketPanel.rows`` takes them.
 Window = tuple[int, int]
@@ -33,7 +36,7 @@ def split_windows(panel: MarketPanel, windows: WindowSettings, name: str = "the 
 
     Args:
         panel: market of one asset class.
-        windows: lengths in sessions.
+        windows: lengths in trading days, 252 to the year, so that all classes are cut at about the same dates.
         name: asset class, for the message.
 
     Raises:
@@ -41,12 +44,21 @@ def split_windows(panel: MarketPanel, windows: WindowSettings, name: str = "the 
     """
     usable = np.flatnonzero(panel.observed.any(axis=1))
     start = int(usable[0]) if usable.size else len(panel.dates)
-    _require_enough(len(panel.dates) - start, windows, name, panel.span())
-    held_out_first = len(panel.dates) - windows.held_out_days
-    validation_last = held_out_first - windows.embargo_days
-    validation_first = validation_last - windows.validation_days
+    held_out, validation, embargo, train = (
+        _sessions(days, panel.annualisation)
+        for days in (windows.held_out_days, windows.validation_days, windows.embargo_days, windows.min_train_days)
+    )
+    available, needed = len(panel.dates) - start, train + validation + held_out + 2 * embargo
+    if available < needed:
+        raise DataWindowError(
+            f"{name}: the windows need {needed} sessions ({train} training, {validation} validation, {held_out} "
+            f"held-out, 2 x {embargo} embargo), got {available} with observed assets in {panel.span()}"
+        )
+    held_out_first = len(panel.dates) - held_out
+    validation_last = held_out_first - embargo
+    validation_first = validation_last - validation
     return Windows(
-        train=(start, validation_first - windows.embargo_days),
+        train=(start, validation_first - embargo),
         validation=(validation_first, validation_last),
         held_out=(held_out_first, len(panel.dates)),
     )
@@ -58,11 +70,6 @@ def window_dates(panel: MarketPanel, window: Window) -> tuple[date, date]:
     return panel.dates[first].astype(object), panel.dates[last - 1].astype(object)
 
 
-def _require_enough(available: int, windows: WindowSettings, name: str, span: str) -> None:
-    needed = windows.min_train_days + windows.validation_days + windows.held_out_days + 2 * windows.embargo_days
-    if available < needed:
-        raise DataWindowError(
-            f"{name}: the windows need {needed} sessions ({windows.min_train_days} training, "
-            f"{windows.validation_days} validation, {windows.held_out_days} held-out, 2 x {windows.embargo_days} "
-            f"embargo), got {available} with observed assets in {span}"
-        )
+def _sessions(trading_days: int, annualisation: int) -> int:
+    """The settings count 252 days to the year; a market that trades more often has more sessions in the same span."""
+    return math.ceil(trading_days * annualisation / TRADING_DAYS_PER_YEAR)

@@ -94,16 +94,19 @@ class FeatureSettings(Section):
 
 
 class WindowSettings(Section):
-    """How history is cut by date: training, then validation, then the held-out window that ends at ``as_of``."""
+    """How history is cut by date: training, then validation, then the held-out window that ends at ``as_of``.
+
+    Lengths are trading days, 252 to the year; a class that trades every day of the year has 365 sessions for them.
+    """
 
     held_out_days: PositiveInt = 252
-    """Sessions of the held-out window; no training, selection or tuning ever reads it."""
+    """Length of the held-out window; no training, selection or tuning ever reads it."""
     validation_days: PositiveInt = 252
-    """Sessions before the held-out window, for checkpoint selection and for the meta-agent."""
+    """Length of the window before it, for checkpoint selection and for the meta-agent."""
     embargo_days: Annotated[int, Field(ge=0)] = 5
-    """Sessions left out between two windows."""
+    """Trading days left out between two windows."""
     min_train_days: PositiveInt = 400
-    """A class with fewer training sessions is not trained."""
+    """A class with fewer training days is not trained."""
 
 
 class CostSettings(Section):

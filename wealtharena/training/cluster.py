@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from wealtharena.core.errors import TrainingError, WealthArenaError
-from wealtharena.settings.models import Algorithm, TrainingSettings
+from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
-from wealtharena.training.session import quieten_rllib, ray_session
+from wealtharena.training.session import ray_session
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def train_many(
     import ray
 
     with ray_session(training, num_cpus=training.num_workers):
-        running = {_start(job): job for job in sorted(jobs, key=expected_cost, reverse=True)}
+        running = {_start(job): job for job in sorted(jobs, key=_expected_cost, reverse=True)}
         while running:
             (events,), _ = ray.wait(list(running), num_returns=1)
             job = running[events]
@@ -55,9 +55,13 @@ def train_many(
                 yield job.agent.name, outcome
 
 
-def expected_cost(job: TrainingJob) -> float:
+def expected_cost(recipe: AgentSettings, num_symbols: int) -> float:
     """Relative length of a training, to start the longest first."""
-    return job.recipe.env_steps * len(job.panel_train.symbols) * _COST_PER_STEP[job.recipe.algorithm]
+    return recipe.env_steps * num_symbols * _COST_PER_STEP[recipe.algorithm]
+
+
+def _expected_cost(job: TrainingJob) -> float:
+    return expected_cost(job.recipe, len(job.panel_train.symbols))
 
 
 def _start(job: TrainingJob) -> Any:
@@ -70,7 +74,6 @@ def _start(job: TrainingJob) -> Any:
 def _run(job: TrainingJob) -> Iterator[TrainingProgress | TrainingResult]:
     from wealtharena.training.job import training_events
 
-    quieten_rllib()
     yield from training_events(job)
 
 

@@ -129,7 +129,7 @@ def _gather(
     frame = pd.concat(frames, ignore_index=True) if frames else empty
     return Collected(
         frame.sort_values(["symbol", date_column], kind="stable", ignore_index=True),
-        pd.DataFrame(sorted(outcomes, key=lambda row: row[0]), columns=list(OUTCOME_COLUMNS)),
+        pd.DataFrame(outcomes, columns=list(OUTCOME_COLUMNS)).sort_values("symbol", kind="stable", ignore_index=True),
         pd.DataFrame(unparsed, columns=list(UNPARSED_COLUMNS)),
         price_basis,
     )

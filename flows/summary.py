@@ -1,0 +1,96 @@
+"""Prints how a night or a stage ended."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flows import terminal
+from tasks.conclusion import AgentRow, NightConclusion
+from tasks.night import Night
+from tasks.signals import SignalsReceipt
+from tasks.stage import StageResult
+
+_WIDTH_WITH_REASONS = 150
+_NUMBERS = ("return", "Sharpe", "drawdown", "base Sharpe")
+
+
+def print_conclusion(conclusion: NightConclusion, prefect_url: str, as_json: bool) -> None:
+    """The closing table, what went wrong, and the places to look."""
+    title = f"Night {conclusion.night}: held-out window, after costs"
+    _print_agents(title, conclusion.agents)
+    for place, reason in conclusion.failures.items():
+        terminal.report_error(f"{place}: {reason}", as_json=False)
+    for place, reason in conclusion.problems.items():
+        terminal.report_error(f"{place}: {reason}", as_json=False)
+    terminal.console.print(f"Report   {conclusion.report or 'not written'}", soft_wrap=True)
+    terminal.console.print(f"Prefect  {prefect_url}", soft_wrap=True)
+    terminal.console.print(f"MLflow   {conclusion.mlflow}  (`wealtharena mlflow` shows it)", soft_wrap=True)
+    if as_json:
+        terminal.print_json({**asdict(conclusion), "prefect": prefect_url, "succeeded": conclusion.succeeded})
+
+
+def _print_agents(title: str, agents: tuple[AgentRow, ...]) -> None:
+    """One table where it fits, otherwise the reasons in a second one."""
+    columns = ["agent", "algorithm", "return", "Sharpe", "drawdown", "baseline", "base Sharpe", "decision"]
+    rows = [
+        [
+            row.agent,
+            row.algorithm,
+            _percent(row.total_return),
+            _with_error(row.sharpe, row.sharpe_standard_error),
+            _percent(None if row.max_drawdown is None else -row.max_drawdown),
+            row.baseline,
+            _number(row.baseline_sharpe),
+            row.decision,
+        ]
+        for row in agents
+    ]
+    reasons = [row.reason for row in agents]
+    if terminal.console.width >= _WIDTH_WITH_REASONS:
+        complete = [[*row, reason] for row, reason in zip(rows, reasons, strict=True)]
+        terminal.print_table(title, [*columns, "reason"], complete, right=_NUMBERS)
+        return
+    terminal.print_table(title, columns, rows, right=_NUMBERS)
+    terminal.print_table("", ["agent", "reason"], [[row[0], reason] for row, reason in zip(rows, reasons, strict=True)])
+
+
+def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
+    """One line per item; signals as a table."""
+    if result.stage == "signals":
+        _print_signals(night, result)
+    else:
+        rows = [[item, "done", _described(receipt)] for item, receipt in result.done.items()]
+        terminal.print_table(f"{result.stage} of night {night.night_id}", ["item", "", "result"], rows)
+    for place, reason in {**result.failed, **result.warnings}.items():
+        terminal.report_error(f"{place}: {reason}", as_json=False)
+    if as_json:
+        done = {item: asdict(receipt) for item, receipt in result.done.items()}
+        problems = {"failed": result.failed, "warnings": result.warnings}
+        terminal.print_json({"night": night.night_id, "stage": result.stage, "done": done, **problems})
+
+
+def _print_signals(night: Night, result: StageResult) -> None:
+    for agent, receipt in result.done.items():
+        signals: SignalsReceipt = receipt
+        rows = [[symbol, f"{weight:+.4f}"] for symbol, weight in signals.weights.items() if weight]
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in signals.shares.items())
+        title = f"{agent}: {signals.model}, for the session after {night.as_of}{' | ' + shares if shares else ''}"
+        terminal.print_table(title, ["symbol", "target weight"], rows or [["(all cash)", ""]], right=("target weight",))
+
+
+def _described(receipt: Any) -> str:
+    for name in ("reason", "path", "data_version", "version"):
+        if getattr(receipt, name, ""):
+            return f"{name.replace('_', ' ')}: {getattr(receipt, name)}"
+    return f"{receipt.symbols} symbols" if hasattr(receipt, "symbols") else ""
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.2f}"
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    return _number(value) if value is None or error is None else f"{value:+.2f} ± {error:.2f}"

@@ -1,0 +1,60 @@
+"""What the night shows in the Prefect UI: coverage, results, decisions, and where the report is."""
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from tasks.backtest import STAGE as BACKTEST
+from tasks.backtest import BacktestReceipt
+from tasks.collection import STAGE as COLLECT
+from tasks.collection import CollectionReceipt
+from tasks.night import Night
+from tasks.promotion import STAGE as PROMOTE
+from tasks.promotion import DecisionReceipt
+from tasks.receipts import finished_or_empty
+from tasks.reporting import STAGE as REPORT
+from tasks.reporting import ReportReceipt
+
+
+def data_coverage(night: Night) -> None:
+    """Symbols per class and every missing one with its reason."""
+    rows = [
+        {
+            "class": name,
+            "symbols": receipt.symbols,
+            "missing": len(receipt.missing),
+            "why": "; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(receipt.missing.items())),
+        }
+        for name, receipt in finished_or_empty(night, COLLECT, CollectionReceipt).items()
+    ]
+    create_table_artifact(rows, key="data-coverage", description=f"Data coverage of night {night.night_id}")
+
+
+def agent_table(night: Night) -> None:
+    """Held-out figures of every contender."""
+    rows = [
+        {"agent": agent, "strategy": strategy}
+        | {name: _number(figures[name]) for name in ("total_return", "sharpe", "max_drawdown", "turnover")}
+        for agent, receipt in finished_or_empty(night, BACKTEST, BacktestReceipt).items()
+        for strategy, figures in receipt.figures.items()
+    ]
+    create_table_artifact(rows, key="agent-table", description=f"Held-out results of night {night.night_id}")
+
+
+def decision_summary(night: Night) -> None:
+    """Outcome and reason per agent."""
+    decisions = finished_or_empty(night, PROMOTE, DecisionReceipt)
+    lines = [
+        f"- **{agent}** {receipt.outcome} (champion: version {receipt.champion_version or 'none'}). {receipt.reason}"
+        for agent, receipt in decisions.items()
+    ]
+    text = "\n".join([f"# Decisions of night {night.night_id}", "", *(lines or ["No candidate was decided about."])])
+    create_markdown_artifact(text, key="decision-summary", description="What the promotion gate decided, and why")
+
+
+def report_link(night: Night) -> None:
+    """Where the report lies."""
+    for receipt in finished_or_empty(night, REPORT, ReportReceipt).values():
+        create_link_artifact(f"file://{receipt.path}", key="report-link", link_text=f"Report of night {night.night_id}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

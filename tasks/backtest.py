@@ -1,0 +1,99 @@
+"""Stores what the held-out window says about candidate, champion and baselines."""
+
+from dataclasses import dataclass
+
+from prefect import task
+
+from tasks.features import STAGE as FEATURES
+from tasks.features import FeaturesReceipt
+from tasks.night import Night
+from tasks.progress import ProgressEvent, tell
+from tasks.receipts import finished, finished_or_empty, once
+from tasks.retries import not_our_own_verdict
+from tasks.tracking import champion_version, log_held_out
+from tasks.training import STAGE as TRAIN
+from tasks.training import TrainingReceipt
+from tasks.trials import CANDIDATE, CHAMPION, Trials, run_trials, trained_candidate
+from wealtharena.agents.specs import META_AGENT
+from wealtharena.core import TableRef
+from wealtharena.evaluation.frames import equity_rows, metric_rows, weight_rows
+from wealtharena.evaluation.frames import figures as as_figures
+from wealtharena.serving.bundle import checkpoint_ref
+
+STAGE = "backtest"
+
+
+@dataclass(frozen=True)
+class BacktestReceipt:
+    """What was scored.
+
+    Attributes:
+        agent: name.
+        equity, weights, metrics: table versions with the results.
+        figures: metric by name per strategy; None where undefined.
+        baselines: names of the strategies that are baselines.
+        best_baseline: the baseline with the highest Sharpe ratio; ``""`` if none moved.
+    """
+
+    agent: str
+    equity: TableRef
+    weights: TableRef
+    metrics: TableRef
+    figures: dict[str, dict[str, float | None]]
+    baselines: tuple[str, ...]
+    best_baseline: str
+
+
+def agents_to_score(night: Night) -> list[str]:
+    """Agents that were trained tonight or are in service, the meta-agent last."""
+    ready = finished(night, FEATURES, FeaturesReceipt)
+    trained = finished_or_empty(night, TRAIN, TrainingReceipt)
+    agents = [
+        name
+        for name, spec in night.agent_specs().items()
+        if str(spec.asset_class) in ready and (name in trained or champion_version(night, name) is not None)
+    ]
+    return [*agents, META_AGENT] if night.with_meta and len(agents) > 1 else agents
+
+
+@task(name="backtest-agent", task_run_name="backtest {agent}", retries=1, retry_condition_fn=not_our_own_verdict)
+def backtest_agent(night: Night, agent: str) -> BacktestReceipt:
+    """Scores every contender of one agent, and stores curves, weights and figures.
+
+    The champion is the one that is in service when a night is first scored; a repeat of the night keeps to it.
+    """
+    inputs = {"markets": _data_versions(night), "candidate": _candidate_hash(night, agent), "night": night.night_id}
+    receipt = once(night, STAGE, agent, inputs, lambda: _backtest(night, agent), BacktestReceipt)
+    own = receipt.figures.get(CANDIDATE) or receipt.figures.get(CHAMPION) or {}
+    tell(ProgressEvent(STAGE, agent, 1, 1, f"Sharpe {own.get('sharpe') or float('nan'):+.2f}"))
+    return receipt
+
+
+def _backtest(night: Night, agent: str) -> BacktestReceipt:
+    trials = run_trials(night, agent)
+    kinds = {name: "baseline" if name in trials.baselines else name for name in trials.results}
+    part = f"{night.night_id}/{agent}"
+    frames = (equity_rows(trials.results), weight_rows(trials.results), metric_rows(trials.results, kinds))
+    tables = ("out_backtest__daily_equity", "out_backtest__weights", "out_backtest__metrics")
+    equity, weights, metrics = (
+        night.warehouse.write(table, frame.assign(night=night.night_id, agent=agent), part)
+        for table, frame in zip(tables, frames, strict=True)
+    )
+    figures = {name: as_figures(result) for name, result in trials.results.items()}
+    log_held_out(night, agent, figures.get(CANDIDATE, {}))
+    return BacktestReceipt(agent, equity, weights, metrics, figures, tuple(trials.baselines), _best_baseline(trials))
+
+
+def _best_baseline(trials: Trials) -> str:
+    moved = {name: card.metrics.sharpe for name, card in trials.baselines.items() if card.metrics.turnover > 0.0}
+    return max(moved, key=lambda name: moved[name], default="")
+
+
+def _candidate_hash(night: Night, agent: str) -> str:
+    model = trained_candidate(night, agent)
+    return "" if model is None else checkpoint_ref(model.folder).bundle_hash
+
+
+def _data_versions(night: Night) -> dict[str, str]:
+    ready = finished(night, FEATURES, FeaturesReceipt)
+    return {name: receipt.data_version for name, receipt in sorted(ready.items())}

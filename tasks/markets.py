@@ -1,0 +1,40 @@
+"""Markets of a night and their windows: what trainings, backtests and signals read."""
+
+from dataclasses import dataclass
+
+from tasks.features import load_panel
+from tasks.night import Night
+from wealtharena.agents.specs import AGENTS
+from wealtharena.core import MarketPanel
+from wealtharena.core.errors import SettingsError
+from wealtharena.evaluation.windows import Windows, split_windows
+from wealtharena.execution import TradingRules
+
+
+@dataclass(frozen=True)
+class Market:
+    """An agent's market.
+
+    Attributes:
+        panel: whole history up to ``as_of``.
+        windows: row ranges for training, validation and held-out test.
+        rules: limits and costs of the agent's accounts.
+    """
+
+    panel: MarketPanel
+    windows: Windows
+    rules: TradingRules
+
+
+def agent_market(night: Night, agent: str) -> Market:
+    """The market of a class agent.
+
+    Raises:
+        DataWindowError: too few sessions for the windows.
+    """
+    asset_class = AGENTS[agent].asset_class
+    if asset_class is None:
+        raise SettingsError(f"{agent} trades the agents' books, not a market of its own")
+    panel = load_panel(night, asset_class)
+    windows = split_windows(panel, night.settings.windows, agent)
+    return Market(panel, windows, TradingRules.from_settings(night.settings, agent))

@@ -1,0 +1,140 @@
+"""Gathers what the warehouse holds of a night and has it rendered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+
+from tasks.backtest import STAGE as BACKTEST
+from tasks.backtest import BacktestReceipt
+from tasks.collection import STAGE as COLLECT
+from tasks.collection import CollectionReceipt
+from tasks.features import STAGE as FEATURES
+from tasks.features import FeaturesReceipt
+from tasks.night import Night
+from tasks.promotion import STAGE as PROMOTE
+from tasks.promotion import DecisionReceipt
+from tasks.receipts import failures, finished_or_empty, record
+from tasks.retries import not_our_own_verdict
+from tasks.signals import STAGE as SIGNALS
+from tasks.signals import SignalsReceipt
+from wealtharena.agents.specs import META_AGENT
+from wealtharena.core import TableRef
+from wealtharena.core.hashing import hash_json
+from wealtharena.reporting import AgentReport, ReportData, StageFailure, write_report
+from wealtharena.reporting.gather import (
+    AgentFacts,
+    NightTables,
+    gather_agent,
+    gather_book,
+    gather_coverage,
+    gather_quarantine,
+    gather_signals,
+)
+from wealtharena.settings import settings_hash
+from wealtharena.tracking import current_commit
+
+STAGE = "report"
+DEMO_SOURCES = ("simulator",)
+_NIGHT_TABLES = {
+    "equity": "out_backtest__daily_equity",
+    "weights": "out_backtest__weights",
+    "metrics": "out_backtest__metrics",
+    "curves": "out_training__curves",
+}
+
+
+@dataclass(frozen=True)
+class ReportReceipt:
+    """Where the report lies."""
+
+    path: str
+
+
+@task(name="write-report", task_run_name="report", retries=1, retry_condition_fn=not_our_own_verdict)
+def write_night_report(night: Night) -> ReportReceipt:
+    """Writes the report; anew in every run, since what failed may differ."""
+    path = night.settings.home / "reports" / f"{night.night_id}.html"
+    receipt = ReportReceipt(str(_write(night, path).resolve()))
+    record(night, STAGE, "html", receipt, ReportReceipt)
+    return receipt
+
+
+def _write(night: Night, path: Path) -> Path:
+    tables = _tables(night)
+    signals = finished_or_empty(night, SIGNALS, SignalsReceipt)
+    meta = signals.get(META_AGENT)
+    features = finished_or_empty(night, FEATURES, FeaturesReceipt)
+    settings = night.settings
+    data = ReportData(
+        night=night.as_of,
+        profile=settings.profile,
+        source=settings.vendors.source,
+        is_demo=settings.vendors.source in DEMO_SOURCES,
+        seed=settings.seed,
+        settings_hash=settings_hash(settings),
+        data_version=hash_json({name: receipt.data_version for name, receipt in features.items()}),
+        git_commit=current_commit(),
+        agents=_agents(night, tables, signals),
+        capital=tuple(meta.shares.items()) if meta else (),
+        book=gather_book(meta.weights) if meta else (),
+        signals=gather_signals({agent: item.weights for agent, item in signals.items() if agent != META_AGENT}),
+        coverage=gather_coverage(tables),
+        quarantine=gather_quarantine(tables.quarantine),
+        failures=tuple(StageFailure(stage, item, text) for (stage, item), text in failures(night).items()),
+        lineage=_lineage(night),
+        one_way_cost_bps={
+            str(name): settings.costs[name].commission_bps + settings.costs[name].half_spread_bps
+            for name in night.asset_classes
+        },
+    )
+    return write_report(data, path)
+
+
+def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt]) -> tuple[AgentReport, ...]:
+    scored = finished_or_empty(night, BACKTEST, BacktestReceipt)
+    decided = finished_or_empty(night, PROMOTE, DecisionReceipt)
+    reasons = {item: text for (_, item), text in failures(night).items()}
+    groups = dict(zip(tables.coverage["symbol"], tables.coverage["asset_class"], strict=True))
+    names = [*night.agents, META_AGENT] if night.with_meta else list(night.agents)
+    reports = []
+    for name in names:
+        recipe = night.settings.agents.get(name)
+        decision = decided.get(name)
+        facts = AgentFacts(
+            name=name,
+            algorithm=str(recipe.algorithm) if recipe else "PPO",
+            champion=signals[name].model if name in signals else "",
+            best_baseline=scored[name].best_baseline if name in scored else "",
+            decision={**decision.record, "outcome": decision.outcome, "reason": decision.reason} if decision else None,
+            failure=reasons.get(name, "an earlier stage failed"),
+        )
+        reports.append(gather_agent(facts, tables, groups if name == META_AGENT else None))
+    return tuple(reports)
+
+
+def _tables(night: Night) -> NightTables:
+    warehouse = night.warehouse
+    own = {"night": night.night_id}
+    rows: dict[str, Any] = {name: warehouse.read_or_empty(table, where=own) for name, table in _NIGHT_TABLES.items()}
+    groups = {"asset_class": [str(name) for name in night.asset_classes]}
+    return NightTables(
+        **rows,
+        coverage=warehouse.read_or_empty("core_market__coverage", where=groups),
+        quarantine=warehouse.read_or_empty("core_quality__quarantine", where=groups),
+        outcomes=warehouse.read_or_empty("core_quality__outcomes", where={**own, "run_id": _last_collection(night)}),
+    )
+
+
+def _last_collection(night: Night) -> str:
+    """The run whose outcomes the core tables stand for; a stage that is run alone did not collect itself."""
+    rows = night.warehouse.read_or_empty("out_runs__receipts", where={"night": night.night_id, "stage": COLLECT})
+    return str(rows.sort_values("finished_at")["run_id"].iloc[-1]) if len(rows) else night.run_id
+
+
+def _lineage(night: Night) -> tuple[TableRef, ...]:
+    collected = finished_or_empty(night, COLLECT, CollectionReceipt).values()
+    features = finished_or_empty(night, FEATURES, FeaturesReceipt).values()
+    refs = [*(item.core for item in collected), *(item.features for item in features)]
+    return tuple(sorted(refs, key=lambda ref: ref.name))

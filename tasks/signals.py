@@ -1,0 +1,127 @@
+"""Target weights for the next session: each champion's, and the combined book over them."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from prefect import task
+
+from tasks.features import STAGE as FEATURES
+from tasks.features import FeaturesReceipt
+from tasks.markets import agent_market
+from tasks.meta import champion_books
+from tasks.night import Night
+from tasks.progress import ProgressEvent, tell
+from tasks.receipts import finished, once
+from tasks.retries import not_our_own_verdict
+from tasks.tracking import champion_version, load_champion
+from wealtharena.agents import fixed_allocation
+from wealtharena.agents.specs import META_AGENT
+from wealtharena.core import TableRef
+from wealtharena.core.errors import PipelineError
+from wealtharena.execution import TradingRules
+from wealtharena.serving.model import ServedModel
+from wealtharena.serving.trials import backtest_model, combined_book, first_row, next_targets
+
+STAGE = "signals"
+TABLE = "out_portfolio__signals"
+
+
+@dataclass(frozen=True)
+class SignalsReceipt:
+    """Target weights of one model.
+
+    Attributes:
+        agent: name.
+        model: label of the champion.
+        weights: target weight per symbol; for the meta-agent per ``agent/symbol`` of the combined book.
+        shares: for the meta-agent, share of the capital per agent.
+        table: where they are stored.
+    """
+
+    agent: str
+    model: str
+    weights: dict[str, float]
+    shares: dict[str, float]
+    table: TableRef
+
+
+def agents_to_signal(night: Night) -> list[str]:
+    """Agents with features and a champion."""
+    ready = finished(night, FEATURES, FeaturesReceipt)
+    return [
+        name
+        for name, spec in night.agent_specs().items()
+        if str(spec.asset_class) in ready and champion_version(night, name) is not None
+    ]
+
+
+@task(name="signal-agent", task_run_name="signal {agent}", retries=1, retry_condition_fn=not_our_own_verdict)
+def signal_agent(night: Night, agent: str) -> SignalsReceipt:
+    """The champion's targets, for an account that followed it through the held-out window."""
+    model = _champion(night, agent)
+    data = finished(night, FEATURES, FeaturesReceipt)[agent].data_version
+    inputs = {"night": night.night_id, "model": _identity(night, agent), "data": data}
+    receipt = once(night, STAGE, agent, inputs, lambda: _signal(night, agent, model), SignalsReceipt)
+    tell(ProgressEvent(STAGE, agent, 1, 1, receipt.model))
+    return receipt
+
+
+@task(name="signal-meta", task_run_name="signal meta", retries=1, retry_condition_fn=not_our_own_verdict)
+def signal_meta(night: Night) -> SignalsReceipt:
+    """The combined book: the meta-champion's shares times each champion's targets; without one, the fixed fusion."""
+    champions = {agent: _identity(night, agent) for agent in (*night.agents, META_AGENT)}
+    data = {name: item.data_version for name, item in finished(night, FEATURES, FeaturesReceipt).items()}
+    inputs = {"night": night.night_id, "models": champions, "data": data}
+    receipt = once(night, STAGE, META_AGENT, inputs, lambda: _signal_meta(night), SignalsReceipt)
+    tell(ProgressEvent(STAGE, META_AGENT, 1, 1, receipt.model))
+    return receipt
+
+
+def _signal(night: Night, agent: str, model: ServedModel) -> SignalsReceipt:
+    market = agent_market(night, agent)
+    path = backtest_model(model, market.panel, market.windows.held_out, market.rules, agent)
+    return _store(night, agent, model.label, next_targets(model, market.panel, path), {})
+
+
+def _signal_meta(night: Night) -> SignalsReceipt:
+    books = champion_books(night)
+    names = sorted(books.models)
+    meta = load_champion(night, META_AGENT)
+    shares: list[float]
+    if meta is None:
+        label, shares = "weighted fusion", fixed_allocation(names, night.settings.meta.fusion_weights).tolist()
+    else:
+        rules = TradingRules.from_settings(night.settings, META_AGENT)
+        window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))
+        path = backtest_model(meta, books.strategies, window, rules, META_AGENT)
+        targets = next_targets(meta, books.strategies, path)
+        label, shares = meta.label, [targets[name] for name in names]
+    own = {
+        agent: next_targets(model, books.markets[agent].panel, books.paths[agent])
+        for agent, model in books.models.items()
+    }
+    book = combined_book(shares, own)
+    weights = {f"{agent}/{symbol}": weight for (agent, symbol), weight in sorted(book.items())}
+    return _store(night, META_AGENT, label, weights, dict(zip(names, shares, strict=True)))
+
+
+def _store(night: Night, agent: str, label: str, weights: dict[str, float], shares: dict[str, float]) -> SignalsReceipt:
+    rows = [
+        {"night": night.night_id, "as_of": night.as_of, "agent": agent, "model_version": label}
+        | {"symbol": symbol, "target_weight": weight}
+        for symbol, weight in sorted(weights.items())
+    ]
+    table = night.warehouse.write(TABLE, pa.Table.from_pylist(rows), f"{night.night_id}/{agent}")
+    return SignalsReceipt(agent, label, weights, shares, table)
+
+
+def _champion(night: Night, agent: str) -> ServedModel:
+    model = load_champion(night, agent)
+    if model is None:
+        raise PipelineError(f"{agent} has no champion; run `wealtharena promote` first")
+    return model
+
+
+def _identity(night: Night, agent: str) -> str:
+    version = champion_version(night, agent)
+    return "" if version is None else version.bundle_hash

@@ -1,0 +1,30 @@
+"""Backtests as rows of the warehouse's tables."""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from wealtharena.evaluation.backtest import BacktestResult
+
+
+def equity_rows(results: Mapping[str, BacktestResult]) -> pd.DataFrame:
+    """strategy, session_date, equity, return, turnover, cost, gross of every result."""
+    return pd.concat([result.equity_frame() for result in results.values()], ignore_index=True)
+
+
+def weight_rows(results: Mapping[str, BacktestResult]) -> pd.DataFrame:
+    """strategy, session_date, symbol, weight of every result."""
+    return pd.concat([result.weights_frame() for result in results.values()], ignore_index=True)
+
+
+def metric_rows(results: Mapping[str, BacktestResult], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """strategy, kind, metric, value of every result; ``kinds`` gives the kind per strategy."""
+    rows = pd.concat([result.metrics_frame() for result in results.values()], ignore_index=True)
+    return rows.assign(kind=[kinds[strategy] for strategy in rows["strategy"]])
+
+
+def figures(result: BacktestResult) -> dict[str, float | None]:
+    """Metrics by name for JSON; None where undefined."""
+    values = {name: float(value) for name, value in result.metrics.as_dict().items()}
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

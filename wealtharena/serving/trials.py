@@ -1,0 +1,100 @@
+"""Backtests of served models: an agent on its own market, the meta-agent through the book that it makes of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+
+from wealtharena.core.errors import DataWindowError
+from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.evaluation.backtest import BacktestResult, backtest_policy, backtest_weights
+from wealtharena.evaluation.baselines import BASELINES
+from wealtharena.evaluation.strategies import combined_targets
+from wealtharena.evaluation.windows import Window
+from wealtharena.execution import TradingRules
+from wealtharena.serving.model import ServedModel
+from wealtharena.serving.signals import Holdings, target_weights_for_next_session, with_features
+
+
+def backtest_model(
+    model: ServedModel, panel: MarketPanel, window: Window, rules: TradingRules, name: str
+) -> BacktestResult:
+    """Trades a window of a market with a model, policy or baseline, under ``rules``.
+
+    Raises:
+        ModelIntegrityError: the panel lacks a feature that the policy observes.
+        DataWindowError: the window is not inside the panel or starts at its first row.
+    """
+    if model.policy is None:
+        return backtest_weights(BASELINES[model.card.baseline](panel, rules), panel, window, rules, name)
+    known = with_features(panel, model.card.feature_names, model.label)
+    return backtest_policy(model.policy, known, window, rules, name)
+
+
+def backtest_book(
+    shares: BacktestResult,
+    books: Mapping[str, BacktestResult],
+    joined: MarketPanel,
+    start: date,
+    rules: TradingRules,
+    name: str,
+) -> BacktestResult:
+    """The combined book that an allocation amounts to, traded on the joined market with its true costs.
+
+    Args:
+        shares: backtest of the allocation on the strategy panel of ``books``; its targets are the shares of capital.
+        books: backtests of the agents, over ``shares``' sessions at least.
+        joined: market that holds every symbol of the agents.
+        start: first session that is traded.
+        rules: limits of the combined account.
+        name: of the result.
+    """
+    allocation = np.nan_to_num(shares.target_weights)
+    targets = combined_targets(allocation, shares.dates, books, joined)
+    first = first_row(joined, start)
+    return backtest_weights(targets, joined, (first, len(joined.dates)), rules, name)
+
+
+def constant_targets(panel: MarketPanel, shares: FloatArray) -> FloatArray:
+    """Targets (T, K) of the same shares on every session of a strategy panel."""
+    return np.tile(shares, (len(panel.dates), 1))
+
+
+def combined_book(
+    allocation: Sequence[float] | FloatArray, targets: Mapping[str, Mapping[str, float]]
+) -> dict[tuple[str, str], float]:
+    """Weight of the whole capital per (agent, symbol): each agent's next targets times its share, agents in name order.
+
+    Args:
+        allocation: (K,) shares, agents in name order; what is left is cash.
+        targets: weights of each agent's own capital by symbol.
+    """
+    return {
+        (agent, symbol): float(share) * weight
+        for share, (agent, weights) in zip(allocation, sorted(targets.items()), strict=True)
+        for symbol, weight in weights.items()
+    }
+
+
+def next_targets(model: ServedModel, panel: MarketPanel, path: BacktestResult) -> dict[str, float]:
+    """Target weight per symbol for the session after ``panel``, for an account that went through ``path``."""
+    weights = target_weights_for_next_session(model, panel, holdings_after(path))
+    return {symbol: float(weight) for symbol, weight in zip(panel.symbols, weights, strict=True)}
+
+
+def holdings_after(path: BacktestResult) -> Holdings:
+    """State of an account at the end of a backtest."""
+    peak = max(1.0, float(path.equity.max()))
+    return Holdings(path.weights[-1], min(0.0, max(-1.0, float(path.equity[-1]) / peak - 1.0)))
+
+
+def first_row(panel: MarketPanel, start: date) -> int:
+    """First row on or after a date.
+
+    Raises:
+        DataWindowError: the panel ends before it.
+    """
+    row = int(np.searchsorted(panel.dates, np.datetime64(start, "D")))
+    if row >= len(panel.dates):
+        raise DataWindowError(f"no session on or after {start}; the panel spans {panel.span()}")
+    return row
