@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-class MaskedGaussian(TorchDistribution):  # type: ignore[misc]
+class MaskedGaussian(TorchDistribution):
     """Independent Gaussians over assets; log-probability, entropy and divergence sum over those whose mask is 1."""
 
     def __init__(self, logits: Tensor) -> None:

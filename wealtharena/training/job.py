@@ -23,7 +23,7 @@ from wealtharena.training.export import export_policy
 from wealtharena.training.recipe import build_config, position_levels, steps_per_iteration
 from wealtharena.training.result import CurveRow, TrainingJob, TrainingProgress, TrainingResult
 from wealtharena.training.seeding import isolated_randomness
-from wealtharena.training.session import ray_session
+from wealtharena.training.session import quieten_rllib
 
 CHECKPOINT_FOLDER = "rllib"
 POLICY_FILE = "policy.onnx"
@@ -46,19 +46,19 @@ def train_policy(job: TrainingJob, progress: OnProgress | None = None) -> Traini
         SettingsError: figures of the recipe do not fit together.
         DataWindowError: a panel is too short to trade.
     """
-    with ray_session(job.training, num_cpus=1):
-        for event in training_events(job):
-            if isinstance(event, TrainingResult):
-                return event
-            if progress is not None:
-                progress(event)
+    for event in training_events(job):
+        if isinstance(event, TrainingResult):
+            return event
+        if progress is not None:
+            progress(event)
     raise TrainingError(f"{job.agent.name}: the training ended without a result")
 
 
 def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingResult]:
-    """``train_policy`` as it goes: one progress per iteration, then the result. Needs a Ray session."""
+    """``train_policy`` as it goes: one progress per iteration, then the result."""
     started = time.perf_counter()
     job.output_dir.mkdir(parents=True, exist_ok=True)
+    quieten_rllib()
     with isolated_randomness(job.seed):
         algorithm = _build(job)
         try:
@@ -131,7 +131,7 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
     episode_return = math.nan
     for iteration in range(1, iterations + 1):
         losses = _train_once(job, algorithm, iteration)
-        latest = algorithm.env_runner.episode_return_mean()
+        latest = algorithm.sampler.episode_return_mean()
         episode_return = latest if math.isfinite(latest) else episode_return
         sharpe = _validation_sharpe(job, algorithm) if iteration in evaluated else None
         if sharpe is not None and (best is None or _better(sharpe, best.sharpe)):

@@ -1,4 +1,4 @@
-"""What our four algorithms share: a runner that borrows the learner's module, and updates from whole arrays."""
+"""What our four algorithms share: accounts of their own instead of RLlib's runners, and updates from whole arrays."""
 
 from typing import Any
 
@@ -13,22 +13,28 @@ from ray.rllib.utils.metrics import (
 from torch import Tensor
 
 from wealtharena.envs import TradingVectorEnv
-from wealtharena.training.runner import BatchedEnvRunner, Transitions
+from wealtharena.training.sampling import MarketSampler, Transitions
 
 
 class MarketTraining:
-    """Mixed into RLlib's algorithms, before them; needs ``num_learners=0`` and ``BatchedEnvRunner``."""
+    """Mixed into RLlib's algorithms, before them; needs a local learner.
+
+    The configuration says that the algorithm is not online, so RLlib makes no runners, and with them no Ray session:
+    a training runs in any process. The market is attached after the algorithm is built, so a checkpoint holds no data
+    and loads without any.
+    """
 
     config: Any
     learner_group: Any
     metrics: Any
-    env_runner: BatchedEnvRunner
+    sampler: MarketSampler
 
     def setup(self, config: Any) -> None:
-        """Builds the algorithm and lends the learner's module to the runner."""
-        # Past DQN's own setup, which asks the runner whether its module is recurrent; ours has none yet.
+        """Builds the algorithm around the learner's module."""
+        # Past DQN's own setup, which asks RLlib's runners whether the module is recurrent.
         Algorithm.setup(self, config)
-        self.env_runner.module = self.module
+        self.env_runner_group = _NoRunners()
+        self.sampler = MarketSampler(self.module, self.config.action_space, self.config.explores_by_time)
 
     @property
     def module(self) -> Any:
@@ -37,11 +43,11 @@ class MarketTraining:
 
     def attach(self, market: TradingVectorEnv, shadow: TradingVectorEnv | None = None) -> None:
         """Takes the market to train on."""
-        self.env_runner.attach(market, shadow)
+        self.sampler.attach(market, shadow)
 
     def sample(self, num_sessions: int, random_actions: bool = False) -> Transitions:
         """Samples and counts."""
-        transitions = self.env_runner.sample(num_sessions=num_sessions, random_actions=random_actions)
+        transitions = self.sampler.sample(num_sessions, random_actions)
         steps = transitions.rewards.numel()
         self.metrics.log_value((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), steps, reduce="lifetime_sum")
         return transitions
@@ -51,7 +57,29 @@ class MarketTraining:
         rows = len(batch["obs"])
         results = self.learner_group.update(
             batch=MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(batch)}, env_steps=rows),
-            timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self.env_runner.steps_sampled},
+            timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self.sampler.steps_sampled},
             **passes,
         )
         self.metrics.aggregate(results, key=LEARNER_RESULTS)
+
+    def _setup_logdir(self) -> None:
+        # RLlib's own would leave an empty folder in ~/ray_results for every algorithm.
+        self._logdir = None
+
+
+class _NoRunners:
+    """Stands where RLlib keeps its runners: false, and deaf to what a restored algorithm tells them."""
+
+    local_env_runner = None
+
+    def __bool__(self) -> bool:
+        return False
+
+    def sync_weights(self, **_: Any) -> None:
+        """Nothing: the sampler acts with the learner's own module."""
+
+    def num_remote_env_runners(self) -> int:
+        return 0
+
+    def stop(self) -> None:
+        """Nothing runs."""

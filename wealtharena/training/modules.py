@@ -19,7 +19,7 @@ from wealtharena.training.distributions import LongOnlySquashedGaussian, MaskedG
 ScoringNetwork = GaussianScores | LevelValues
 
 
-class ActorCriticModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
+class ActorCriticModule(TorchRLModule, ValueFunctionAPI):
     """PPO and A2C: a Gaussian over scores and a value of its own."""
 
     def setup(self) -> None:
@@ -36,13 +36,14 @@ class ActorCriticModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """(N,) values of the observations."""
-        return self.vf(batch[Columns.OBS]).squeeze(-1)
+        values: Tensor = self.vf(batch[Columns.OBS])
+        return values.squeeze(-1)
 
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
         return {Columns.ACTION_DIST_INPUTS: self.pi(batch[Columns.OBS])}
 
 
-class SoftActorCriticModule(DefaultSACTorchRLModule):  # type: ignore[misc]
+class SoftActorCriticModule(DefaultSACTorchRLModule):
     """SAC: stock forward passes over a squashed Gaussian and twin pooled critics."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +72,7 @@ class SoftActorCriticModule(DefaultSACTorchRLModule):  # type: ignore[misc]
         return value.squeeze(-1) if squeeze else value
 
 
-class LevelModule(DefaultDQNTorchRLModule):  # type: ignore[misc]
+class LevelModule(DefaultDQNTorchRLModule):
     """DQN: stock forward passes and exploration over the values of position levels for one asset."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

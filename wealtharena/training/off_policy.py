@@ -28,9 +28,9 @@ class MarketReplayTraining(MarketTraining):
         """``sessions_per_iteration`` sessions and the updates that they earn."""
         for _ in range(self.config.sessions_per_iteration):
             warm_up = _WARM_UP_BATCHES * self.config.train_batch_size
-            sampled_before = self.env_runner.steps_sampled
+            sampled_before = self.sampler.steps_sampled
             self._ring.add(self.sample(1, random_actions=sampled_before < warm_up))
-            learned_steps = self.env_runner.steps_sampled - warm_up
+            learned_steps = self.sampler.steps_sampled - warm_up
             while self._updates < int(learned_steps * self.config.updates_per_step):
                 self._update()
 
@@ -41,19 +41,20 @@ class MarketReplayTraining(MarketTraining):
         self._updates += 1
 
 
-class MarketSACConfig(SACConfig):  # type: ignore[misc]
+class MarketSACConfig(SACConfig):
     """SAC with a ring of ``replay_capacity`` transitions."""
 
     explores_by_time = False
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketSAC)
+        self._is_online = False
         self.replay_capacity = 50_000
         self.updates_per_step = 0.03
         self.sessions_per_iteration = 1
 
 
-class MarketSAC(MarketReplayTraining, SAC):  # type: ignore[misc]
+class MarketSAC(MarketReplayTraining, SAC):
     """SAC on the vectorised market."""
 
     @classmethod
@@ -62,19 +63,20 @@ class MarketSAC(MarketReplayTraining, SAC):  # type: ignore[misc]
         return MarketSACConfig()
 
 
-class MarketDQNConfig(DQNConfig):  # type: ignore[misc]
+class MarketDQNConfig(DQNConfig):
     """Double DQN with a ring of ``replay_capacity`` transitions."""
 
     explores_by_time = True
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketDQN)
+        self._is_online = False
         self.replay_capacity = 50_000
         self.updates_per_step = 0.03
         self.sessions_per_iteration = 1
 
 
-class MarketDQN(MarketReplayTraining, DQN):  # type: ignore[misc]
+class MarketDQN(MarketReplayTraining, DQN):
     """DQN on the vectorised market, one symbol per account."""
 
     @classmethod

@@ -12,19 +12,20 @@ from torch import Tensor
 
 from wealtharena.training.advantages import generalised_advantages
 from wealtharena.training.learning import MarketTraining
-from wealtharena.training.runner import Transitions
+from wealtharena.training.sampling import Transitions
 
 
-class MarketPPOConfig(PPOConfig):  # type: ignore[misc]
+class MarketPPOConfig(PPOConfig):
     """PPO whose ``train_batch_size`` is made of ``train_batch_size / num_envs`` sessions of every account."""
 
     explores_by_time = False
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketPPO)
+        self._is_online = False
 
 
-class MarketPPO(MarketTraining, PPO):  # type: ignore[misc]
+class MarketPPO(MarketTraining, PPO):
     """PPO on the vectorised market."""
 
     @classmethod
@@ -98,7 +99,7 @@ class MarketA2C(MarketPPO):
         return MarketA2CConfig()
 
 
-class A2CTorchLearner(PPOTorchLearner):  # type: ignore[misc]
+class A2CTorchLearner(PPOTorchLearner):
     """RMSprop on the policy gradient, the squared error of the value and the entropy; no ratio, no clipping."""
 
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:

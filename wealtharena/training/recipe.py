@@ -1,5 +1,6 @@
 """From an agent's settings to an RLlib configuration: every figure that the settings name is used as it stands."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -10,10 +11,9 @@ from wealtharena.settings.models import AgentSettings, Algorithm
 from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule
 from wealtharena.training.off_policy import MarketDQNConfig, MarketSACConfig
 from wealtharena.training.on_policy import MarketA2CConfig, MarketPPOConfig
-from wealtharena.training.runner import BatchedEnvRunner
 
-ITERATIONS_OFF_POLICY = 32
-"""Rows in the learning curve of SAC and DQN, whose updates have no rounds of their own."""
+STEPS_PER_ITERATION = 1_024
+"""Environment steps per row in the learning curve of SAC and DQN, whose updates have no rounds of their own."""
 
 _GAE_LAMBDA = 0.9
 _SOFT_UPDATE = 0.02
@@ -39,8 +39,7 @@ def steps_per_iteration(agent: AgentSettings) -> int:
                 f"got {agent.train_batch_size}"
             )
         return agent.train_batch_size
-    sessions = max(1, agent.env_steps // (ITERATIONS_OFF_POLICY * agent.num_accounts))
-    return sessions * agent.num_accounts
+    return max(1, STEPS_PER_ITERATION // agent.num_accounts) * agent.num_accounts
 
 
 def build_config(
@@ -51,13 +50,9 @@ def build_config(
     Raises:
         SettingsError: figures of the recipe do not fit together.
     """
-    config = _BUILDERS[agent.algorithm](agent)
+    config: Any = _BUILDERS[agent.algorithm](agent)
     config.environment(observation_space=observation_space, action_space=action_space)
-    config.env_runners(
-        env_runner_cls=BatchedEnvRunner,
-        num_env_runners=0,
-        num_envs_per_env_runner=agent.num_accounts,
-    )
+    config.env_runners(num_env_runners=0, num_envs_per_env_runner=agent.num_accounts)
     config.learners(num_learners=0)
     config.training(gamma=agent.gamma)
     config.debugging(seed=seed, log_level="ERROR")
@@ -67,17 +62,17 @@ def build_config(
     return config
 
 
-def _ppo(agent: AgentSettings) -> MarketPPOConfig:
+def _ppo(agent: AgentSettings) -> Any:
     config = _on_policy(MarketPPOConfig(), agent)
     config.training(num_epochs=agent.num_epochs, minibatch_size=min(agent.minibatch_size, agent.train_batch_size))
     return config
 
 
-def _a2c(agent: AgentSettings) -> MarketPPOConfig:
+def _a2c(agent: AgentSettings) -> Any:
     return _on_policy(MarketA2CConfig(), agent)
 
 
-def _on_policy(config: MarketPPOConfig, agent: AgentSettings) -> MarketPPOConfig:
+def _on_policy(config: Any, agent: AgentSettings) -> Any:
     steps_per_iteration(agent)
     config.training(
         lr=agent.learning_rate,
@@ -89,7 +84,7 @@ def _on_policy(config: MarketPPOConfig, agent: AgentSettings) -> MarketPPOConfig
     return config
 
 
-def _sac(agent: AgentSettings) -> MarketSACConfig:
+def _sac(agent: AgentSettings) -> Any:
     config = MarketSACConfig()
     config.training(
         actor_lr=agent.learning_rate,
@@ -103,7 +98,7 @@ def _sac(agent: AgentSettings) -> MarketSACConfig:
     return _replay(config, agent)
 
 
-def _dqn(agent: AgentSettings) -> MarketDQNConfig:
+def _dqn(agent: AgentSettings) -> Any:
     config = MarketDQNConfig()
     explored = max(1, int(agent.env_steps * _EXPLORED_SHARE))
     config.training(
@@ -128,8 +123,13 @@ def _replay(config: Any, agent: AgentSettings) -> Any:
 
 
 def _module(module_class: type, agent: AgentSettings, **more: Any) -> RLModuleSpec:
-    model_config = {"hidden_sizes": tuple(agent.hidden_sizes), "long_only": agent.long_only, **more}
+    model_config: dict[str, Any] = {"hidden_sizes": tuple(agent.hidden_sizes), "long_only": agent.long_only, **more}
     return RLModuleSpec(module_class=module_class, model_config=model_config)
 
 
-_BUILDERS = {Algorithm.PPO: _ppo, Algorithm.A2C: _a2c, Algorithm.SAC: _sac, Algorithm.DQN: _dqn}
+_BUILDERS: dict[Algorithm, Callable[[AgentSettings], Any]] = {
+    Algorithm.PPO: _ppo,
+    Algorithm.A2C: _a2c,
+    Algorithm.SAC: _sac,
+    Algorithm.DQN: _dqn,
+}

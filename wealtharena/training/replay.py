@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from wealtharena.training.runner import Transitions
+from wealtharena.training.sampling import Transitions
 
 
 class ReplayRing:

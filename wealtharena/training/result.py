@@ -1,7 +1,8 @@
 """What a training is asked for and what it delivers: plain data that travels between processes."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from wealtharena.agents.specs import AgentSpec
 from wealtharena.core.panel import MarketPanel
@@ -103,3 +104,14 @@ class TrainingResult:
     def steps_per_second(self) -> float:
         """Environment steps per second of wall time, evaluation and export included."""
         return self.curve[-1].env_steps / self.seconds
+
+    def summary(self) -> dict[str, Any]:
+        """The training in plain values, as the factory's agents report it."""
+        return {
+            "final_reward": self.final_reward,
+            "episode_returns": [row.episode_return_mean for row in self.curve],
+            "curve": [asdict(row) for row in self.curve],
+            "validation_sharpe": self.validation_sharpe,
+            "best_iteration": self.best_iteration,
+            "checkpoint": str(self.checkpoint),
+        }

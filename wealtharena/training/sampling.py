@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.rl_module.rl_module import RLModule
-from ray.rllib.env import INPUT_ENV_SPACES
-from ray.rllib.env.env_runner import EnvRunner
-from ray.rllib.policy.sample_batch import DEFAULT_POLICY_ID
-from ray.rllib.utils.checkpoints import Checkpointable
 from torch import Tensor
 
 from wealtharena.core.errors import TrainingError
@@ -68,22 +64,20 @@ class ShadowAccounts:
         return rewards
 
 
-class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
-    """RLlib's runner without a market of its own.
+class MarketSampler:
+    """Trades all accounts with the learner's own module, so that weights are never copied."""
 
-    The market is attached after the algorithm is built, so that a checkpoint holds no data and loads without any. The
-    module is the learner's, so weights are never copied.
-    """
-
-    def __init__(self, *, config: Any, **kwargs: Any) -> None:
-        super().__init__(config=config, **kwargs)
-        self.module: RLModule | None = None
+    def __init__(self, module: Any, action_space: gymnasium.Space[Any], explores_by_time: bool) -> None:
+        """``explores_by_time``: the module's exploration depends on the number of steps so far (DQN)."""
+        self.steps_sampled = 0
+        self._module = module
+        self._action_space = action_space
+        self._explores_by_time = explores_by_time
         self._market: TradingVectorEnv | None = None
         self._shadow: ShadowAccounts | None = None
         self._observation = np.empty(0, dtype=np.float32)
         self._returns = np.empty(0)
         self._finished: list[float] = []
-        self.steps_sampled = 0
 
     def attach(self, market: TradingVectorEnv, shadow: TradingVectorEnv | None = None) -> None:
         """Takes a market to sample from, and its twin (same panel, same seed) for shadow accounts if rewards are
@@ -99,7 +93,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         self._observation = market.reset()[0]
         self._returns = np.zeros(market.num_envs)
 
-    def sample(self, *, num_sessions: int, random_actions: bool = False, **_: Any) -> Transitions:
+    def sample(self, num_sessions: int, random_actions: bool = False) -> Transitions:
         """Trades ``num_sessions`` sessions of every account with the exploring policy.
 
         Raises:
@@ -122,35 +116,13 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         finished, self._finished = self._finished, []
         return float(np.mean(finished)) if finished else float("nan")
 
-    def get_spaces(self) -> dict[str, Any]:
-        """Spaces of one account, as RLlib asks for them."""
-        spaces = (self.config.observation_space, self.config.action_space)
-        return {INPUT_ENV_SPACES: spaces, DEFAULT_POLICY_ID: spaces}
-
-    def assert_healthy(self) -> None:
-        """Nothing can be half built here."""
-
-    def get_metrics(self) -> dict[str, Any]:
-        """Nothing: the algorithm logs what it samples."""
-        return {}
-
-    def get_state(self, *_: Any, **__: Any) -> dict[str, Any]:
-        """Steps sampled so far."""
-        return {"steps_sampled": self.steps_sampled}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Restores what ``get_state`` gave; RLlib also sends weights, which the learner's module has already."""
-        self.steps_sampled = state.get("steps_sampled", self.steps_sampled)
-
-    def get_ctor_args_and_kwargs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What a checkpoint needs to build this runner anew."""
-        return (), {"config": self.config}
-
     def _explore(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        module = self.module
-        assert module is not None  # noqa: S101 - set by every algorithm of ours in setup()
+        module = self._module
+        clock = {"t": self.steps_sampled} if self._explores_by_time else {}
         with torch.no_grad():
-            out = module.forward_exploration({Columns.OBS: observation}, **self._exploration_time())
+            out = module.forward_exploration({Columns.OBS: observation}, **clock)
+                {Columns.OBS: observation}, **({"t": self.steps_sampled} if self._explores_by_time else {})
+            )
             if Columns.ACTIONS in out:
                 nothing = torch.empty(0)
                 return out[Columns.ACTIONS], nothing, nothing
@@ -159,13 +131,11 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
             action = distribution.sample()
             return action, inputs, distribution.logp(action)
 
-    def _exploration_time(self) -> dict[str, int]:
-        return {"t": self.steps_sampled} if self.config.explores_by_time else {}
-
     def _random(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        space, nothing = self.config.action_space, torch.empty(0)
-        if hasattr(space, "n"):
+        space, nothing = self._action_space, torch.empty(0)
+        if isinstance(space, gymnasium.spaces.Discrete):
             return torch.randint(int(space.n), (len(observation),)), nothing, nothing
+        assert isinstance(space, gymnasium.spaces.Box)  # noqa: S101 - the environment has no other spaces
         low, high = torch.from_numpy(space.low), torch.from_numpy(space.high)
         return low + (high - low) * torch.rand(len(observation), *space.shape), nothing, nothing
 
@@ -183,7 +153,7 @@ class BatchedEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         self._observation = observation
         self.steps_sampled += len(rewards)
         if self._shadow is not None:
-            rewards = rewards - self._shadow.rewards(self.module, market)
+            rewards = rewards - self._shadow.rewards(self._module, market)
         return (
             torch.from_numpy(rewards.astype(np.float32)),
             torch.from_numpy(following),

@@ -27,7 +27,6 @@ def ray_session(training: TrainingSettings, num_cpus: int) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():
-        quieten_rllib()
         yield
         return
     for name, value in _ENVIRONMENT.items():
@@ -44,7 +43,6 @@ def ray_session(training: TrainingSettings, num_cpus: int) -> Iterator[None]:
         log_to_driver=False,
         **(local if training.ray_address == "local" else {}),
     )
-    quieten_rllib()
     try:
         yield
     finally:

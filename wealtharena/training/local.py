@@ -1,0 +1,97 @@
+"""Training in this process, and what a trained policy decides: for the Python face of the product."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wealtharena.agents.networks import TorchPolicy
+from wealtharena.agents.policy import Policy
+from wealtharena.agents.specs import AgentSpec
+from wealtharena.core.errors import DataWindowError, SettingsError
+from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.envs.spaces import observation_shape
+from wealtharena.execution import TradingRules, market_arrays, target_weights
+from wealtharena.execution.accounts import open_accounts
+from wealtharena.execution.kernel import kernel_rules, write_observations
+from wealtharena.settings.models import AgentSettings, Settings
+from wealtharena.training.result import TrainingJob, TrainingResult
+
+_MIN_SESSIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training depends on besides the data."""
+
+    agent: AgentSpec
+    recipe: AgentSettings
+    rules: TradingRules
+    settings: Settings
+
+
+def train_here(
+    training: Training, train: MarketPanel, validation: MarketPanel, num_iterations: int | None, folder: Path
+) -> TrainingResult:
+    """Trains in this process for ``num_iterations`` rounds, or as long as the recipe says.
+
+    Raises:
+        SettingsError: ``num_iterations`` is not positive.
+        TrainingError: see ``train_policy``.
+    """
+    from wealtharena.training.job import train_policy
+    from wealtharena.training.recipe import steps_per_iteration
+
+    recipe = training.recipe
+    if num_iterations is not None:
+        if num_iterations < 1:
+            raise SettingsError(f"num_iterations must be at least 1, got {num_iterations}")
+        recipe = recipe.model_copy(update={"env_steps": num_iterations * steps_per_iteration(recipe)})
+    settings = training.settings
+    return train_policy(
+        TrainingJob(
+            agent=training.agent,
+            recipe=recipe,
+            panel_train=train,
+            panel_validation=validation,
+            rules=training.rules,
+            training=settings.training,
+            seed=settings.seed,
+            output_dir=folder,
+        )
+    )
+
+
+def split_for_training(panel: MarketPanel, name: str, validation_share: float = 0.2) -> tuple[MarketPanel, MarketPanel]:
+    """Sessions on which something is observed, to train on, and the last ``validation_share`` with one row before it.
+
+    Raises:
+        DataWindowError: one of the two has fewer than 10 sessions.
+    """
+    usable = np.flatnonzero(panel.observed.any(axis=1))
+    first = int(usable[0]) if len(usable) else len(panel.dates)
+    border = first + int((len(panel.dates) - first) * (1.0 - validation_share))
+    if min(border - first, len(panel.dates) - border) < _MIN_SESSIONS:
+        raise DataWindowError(
+            f"{name}: training and validation need {_MIN_SESSIONS} sessions each after the indicators' lookback, got "
+            f"{border - first} and {len(panel.dates) - border} of {len(panel.dates)}"
+        )
+    return panel.rows(first, border), panel.rows(border - 1, len(panel.dates))
+
+
+def load_policy(checkpoint: Path) -> Policy:
+    """The policy in an RLlib checkpoint, without an algorithm around it."""
+    from ray.rllib.core.rl_module.rl_module import RLModule
+
+    module = RLModule.from_checkpoint(checkpoint / "learner_group" / "learner" / "rl_module" / "default_policy")
+    return TorchPolicy(module.scoring_network)
+
+
+def next_targets(policy: Policy, panel: MarketPanel, rules: TradingRules) -> FloatArray:
+    """Target weights (A,) that an account in cash decides after the last close of ``panel``."""
+    last = panel.rows(len(panel.dates) - 1, len(panel.dates))
+    accounts = open_accounts(np.arange(len(panel.symbols))[None, :])
+    observation = np.zeros((1, *observation_shape(len(panel.symbols), len(panel.feature_names))), dtype=np.float32)
+    write_observations(market_arrays(last), accounts, kernel_rules(rules), np.ones(1, dtype=np.bool_), observation)
+    weights: FloatArray = target_weights(policy.act(observation), last.observed, rules)[0]
+    return weights
