@@ -121,8 +121,6 @@ class MarketSampler:
         clock = {"t": self.steps_sampled} if self._explores_by_time else {}
         with torch.no_grad():
             out = module.forward_exploration({Columns.OBS: observation}, **clock)
-                {Columns.OBS: observation}, **({"t": self.steps_sampled} if self._explores_by_time else {})
-            )
             if Columns.ACTIONS in out:
                 nothing = torch.empty(0)
                 return out[Columns.ACTIONS], nothing, nothing
