@@ -12,10 +12,11 @@ from serving_models import CREATED, RULES, baseline_card, make_panel, policy_car
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import CurationError, ModelIntegrityError, RegistryError, SettingsError
+from wealtharena.core.panel import MarketPanel
 from wealtharena.markets import MARKETS
 from wealtharena.serving.bundle import checkpoint_ref, write_bundle
 from wealtharena.serving.checkpoints import ModelCheckpoint
-from wealtharena.serving.frames import Context, panel_from_frames
+from wealtharena.serving.frames import Context, observed_panel
 from wealtharena.serving.production import ProductionModelManager
 from wealtharena.serving.signals import Holdings, target_weights_for_next_session
 
@@ -80,6 +81,10 @@ def random_bars(sessions: int = 420, symbols: tuple[str, ...] = ("BHP.AX", "CBA.
     return pd.concat(frames, ignore_index=True)
 
 
+def stocks_panel(bars: pd.DataFrame, macro: pd.DataFrame | None = None) -> MarketPanel:
+    return observed_panel(AssetClass.STOCKS, bars, STOCK_FEATURES, Context(macro=macro))
+
+
 def test_the_champion_is_found_by_alias_and_verified(home: Path) -> None:
     model = ProductionModelManager(str(home)).load_agent_model("asx_stocks")
     assert (model.card.agent, model.version, model.card.seed) == ("stocks", "1", 1)
@@ -104,7 +109,7 @@ def test_frames_and_the_panel_made_of_them_give_one_prediction(home: Path) -> No
         symbol: frame.drop(columns="symbol").set_index("Date").tz_localize("Australia/Sydney")
         for symbol, frame in bars.groupby("symbol")
     }
-    panel = panel_from_frames(AssetClass.STOCKS, bars, Context())
+    panel = stocks_panel(bars)
     model = manager.load_agent_model("stocks")
     expected = dict(zip(panel.symbols, target_weights_for_next_session(model, panel).tolist(), strict=True))
     for data in (bars, bars.sample(frac=1.0, random_state=1), per_symbol, panel):
@@ -113,7 +118,7 @@ def test_frames_and_the_panel_made_of_them_give_one_prediction(home: Path) -> No
 
 def test_holdings_reach_the_policy(home: Path) -> None:
     manager = ProductionModelManager(home)
-    panel = panel_from_frames(AssetClass.STOCKS, random_bars(), Context())
+    panel = stocks_panel(random_bars())
     flat = manager.get_model_prediction("stocks", panel)["weights"]
     held = manager.get_model_prediction("stocks", panel, Holdings(np.array([0.0, 0.3, 0.3]), -0.05))["weights"]
     assert flat != held
@@ -159,7 +164,7 @@ def test_checkpoints_and_champions_share_a_home(home: Path) -> None:
 
 def test_a_loaded_champion_stays_until_it_is_loaded_again(home: Path) -> None:
     manager = ProductionModelManager(home)
-    panel = panel_from_frames(AssetClass.STOCKS, random_bars(), Context())
+    panel = stocks_panel(random_bars())
     assert manager.get_model_prediction("stocks", panel)["version"] == "1"
     uri = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -219,7 +224,6 @@ def without(column: str) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (without("symbol"), "must have a column 'symbol'"),
         (without("Close"), "missing close"),
         (without("Date"), "must have a date index or one of the columns"),
         (random_bars(30).assign(Close="n/a"), "close must hold numbers"),
@@ -242,8 +246,8 @@ def test_adjusted_closes_make_a_split_harmless() -> None:
     for column in ("Open", "High", "Low", "Close"):
         split[column] = split[column].where(~before, split[column] * 2.0)
     split["Volume"] = split["Volume"].where(~before, split["Volume"] / 2.0)
-    plain = panel_from_frames(AssetClass.STOCKS, bars, Context())
-    adjusted = panel_from_frames(AssetClass.STOCKS, split, Context())
+    plain = stocks_panel(bars)
+    adjusted = stocks_panel(split)
     np.testing.assert_allclose(adjusted.close, plain.close)
     np.testing.assert_allclose(adjusted.features[-1], plain.features[-1], atol=1e-5)
 
@@ -258,7 +262,7 @@ def test_macro_series_become_features_where_the_model_asks_for_them() -> None:
             "available_date": days + pd.Timedelta(days=5),
         }
     )
-    panel = panel_from_frames(AssetClass.STOCKS, random_bars(), Context(macro=macro))
+    panel = stocks_panel(random_bars(), macro)
     assert panel.feature_names == (*STOCK_FEATURES, "macro_DGS10")
     assert np.all(panel.features[-1, :, -1] != 0.0)
     assert panel.dates[-1].astype(object) == date(2026, 11, 6)

@@ -7,7 +7,7 @@ from wealtharena.agents.specs import AGENTS, resolve_agent
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.serving.champions import ChampionRegistry
-from wealtharena.serving.frames import Context, OhlcvData, panel_from_frames
+from wealtharena.serving.frames import Context, OhlcvData, observed_panel
 from wealtharena.serving.model import ServedModel, load_model
 from wealtharena.serving.signals import Holdings, make_signals
 
@@ -57,7 +57,8 @@ class ProductionModelManager:
 
         Args:
             agent: name or alias; its champion is loaded on the first call.
-            data: a panel, or plain OHLCV bars as ``panel_from_frames`` takes them (at least a year of them).
+            data: a panel, or plain OHLCV bars as ``wealtharena.markets.frames.bars_from_frames`` takes
+                them (more than a year of them).
             holdings: state of the account, in the order of the panel's symbols; all cash by default.
             context: macro series and sectors for OHLCV bars.
 
@@ -75,7 +76,7 @@ class ProductionModelManager:
         elif spec.asset_class is None:
             raise ModelIntegrityError(f"{spec.name} decides on the agents' books: it needs a MarketPanel of them")
         else:
-            panel = panel_from_frames(spec.asset_class, data, context or Context())
+            panel = observed_panel(spec.asset_class, data, model.card.feature_names, context or Context())
         signals = make_signals(model, panel, holdings)
         return {
             "agent": spec.name,
