@@ -1,7 +1,7 @@
-"""Plain OHLCV frames as a market panel, for predictions outside the pipeline."""
+"""Plain OHLCV frames, as a user has them at hand, as a market panel: what is given counts as clean."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,59 +9,61 @@ import pandas as pd
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import CurationError
 from wealtharena.core.panel import MarketPanel
-from wealtharena.indicators import compute_features
-from wealtharena.markets import MARKETS, assemble_panel
+from wealtharena.indicators import CROSS_SECTIONS, INDICATORS, compute_features
+from wealtharena.markets.catalogue import MARKETS
+from wealtharena.markets.panel import assemble_panel
 from wealtharena.settings import Settings
 
-OhlcvData = pd.DataFrame | Mapping[str, pd.DataFrame]
+MarketData = MarketPanel | pd.DataFrame | Mapping[str, pd.DataFrame]
 
 _PRICES = ("open", "high", "low", "close")
 _DATE_NAMES = ("session_date", "date", "datetime", "timestamp")
+_ONLY_SYMBOL = "ASSET"
+_LOOKBACK_SHARE = 1 / 3
+
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Context:
-    """What the agent's market looked like in training besides prices.
-
-    Attributes:
-        macro: core macro observations (``series``, ``reference_date``, ``value``, ``available_date``), needed by models
-            that observe ``macro_…`` features.
-        sectors: sector per symbol.
-    """
-
-    macro: pd.DataFrame | None = None
-    sectors: Mapping[str, str] | None = None
-
-
-def panel_from_frames(asset_class: AssetClass, data: OhlcvData, context: Context) -> MarketPanel:
-    """The panel of daily bars, with the features of the asset class.
+def panel_from_frames(
+    asset_class: AssetClass, data: MarketData, settings: Settings, indicators: Sequence[str] | None = None
+) -> MarketPanel:
+    """The panel of daily bars with features of the asset class; no macro series, no sectors.
 
     Args:
         asset_class: whose indicators and costs apply.
-        data: a long frame with a column ``symbol``, or one frame per symbol. Columns, in any case: a date (or a date
-            index), ``open``, ``high``, ``low``, ``close``, ``volume`` (may be missing), and optionally ``adj_factor``
-            or ``adj_close``; without them prices count as adjusted. Dates with a time zone are taken as local dates.
-        context: macro series and sectors.
+        data: a panel, which is returned as it is; a long frame with a column ``symbol``; a frame of one symbol (named
+            ``ASSET``); or one frame per symbol. Columns, in any case: a date (or a date index), ``open``, ``high``,
+            ``low``, ``close``, and optionally ``volume`` and ``adj_factor`` or ``adj_close``; without these two,
+            prices count as adjusted. Dates with a time zone are taken as local dates.
+        settings: for costs.
+        indicators: names of the features; by default those of the class whose lookback fits into a third of the data.
 
     Raises:
         CurationError: a column is missing, holds something else than numbers, or a symbol has two bars for one day.
     """
-    bars = _bars(data)
-    features = compute_features(bars, context.macro, MARKETS[asset_class].indicators, sectors=context.sectors)
+    if isinstance(data, MarketPanel):
+        return data
+    bars = bars_from_frames(data)
+    names = usable_indicators(bars, asset_class) if indicators is None else tuple(indicators)
+    features = compute_features(bars, None, names, include_macro=False)
     coverage = pd.DataFrame({"symbol": bars["symbol"].unique(), "delisted_on": pd.NaT})
-    return assemble_panel(asset_class, features, bars, coverage, Settings())
+    return assemble_panel(asset_class, features, bars, coverage, settings)
 
 
-def _bars(data: OhlcvData) -> pd.DataFrame:
-    if isinstance(data, pd.DataFrame):
-        long = _with_date_column(data, "data")
-        if "symbol" not in long.columns:
-            raise CurationError(f"data must have a column 'symbol', got {', '.join(map(str, data.columns))}")
-    else:
-        frames = [_with_date_column(frame, name).assign(symbol=name) for name, frame in sorted(data.items())]
-        if not frames:
-            raise CurationError("data must hold at least one symbol, got none")
-        long = pd.concat(frames, ignore_index=True)
+def usable_indicators(bars: pd.DataFrame, asset_class: AssetClass) -> tuple[str, ...]:
+    """Indicators of a class whose lookback leaves two thirds of the sessions to trade."""
+    limit = bars["session_date"].nunique() * _LOOKBACK_SHARE
+    wanted = MARKETS[asset_class].indicators
+    usable = tuple(name for name in wanted if _lookback_bars(name) <= limit)
+    if len(usable) < len(wanted):
+        short = ", ".join(name for name in wanted if name not in usable)
+        logger.warning("%s: too few sessions for %s; they are left out", asset_class, short)
+    return usable
+
+
+def bars_from_frames(data: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Core bars sorted by symbol and session; see ``panel_from_frames``."""
+    long = _long_frame(data)
     missing = [name for name in _PRICES if name not in long.columns]
     if missing:
         raise CurationError(f"data must have the columns {', '.join(_PRICES)}, missing {', '.join(missing)}")
@@ -77,6 +79,21 @@ def _bars(data: OhlcvData) -> pd.DataFrame:
         row = twice.iloc[0]
         raise CurationError(f"{row['symbol']}: must have one bar per day, got two on {row['session_date']:%Y-%m-%d}")
     return bars
+
+
+def _long_frame(data: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    if isinstance(data, pd.DataFrame):
+        long = _with_date_column(data, "data")
+        return long if "symbol" in long.columns else long.assign(symbol=_ONLY_SYMBOL)
+    frames = [_with_date_column(frame, name).assign(symbol=name) for name, frame in sorted(data.items())]
+    if not frames:
+        raise CurationError("data must hold at least one symbol, got none")
+    return pd.concat(frames, ignore_index=True)
+
+
+def _lookback_bars(name: str) -> int:
+    base = CROSS_SECTIONS[name].base if name in CROSS_SECTIONS else name
+    return INDICATORS[base].lookback_bars
 
 
 def _with_date_column(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from ray.rllib.algorithms.dqn.default_dqn_rl_module import QF_PREDS
 from ray.rllib.algorithms.dqn.torch.default_dqn_torch_rl_module import DefaultDQNTorchRLModule
 from ray.rllib.algorithms.sac.torch.default_sac_torch_rl_module import DefaultSACTorchRLModule
@@ -95,6 +96,14 @@ class LevelModule(DefaultDQNTorchRLModule):
         """The part that trades."""
         network: LevelValues = self.af
         return network
+
+    def _forward_exploration(self, batch: dict[str, Any], t: int) -> dict[str, Any]:
+        # The stock version takes a value of exactly 0, which an unobserved asset has, for a forbidden action.
+        values = self.compute_q_values(batch)[QF_PREDS]
+        self.epsilon_schedule.update(t)
+        explored = torch.rand(len(values)) < self.epsilon_schedule.get_current_value()
+        anything = torch.randint(values.shape[-1], (len(values),))
+        return {Columns.ACTIONS: torch.where(explored, anything, values.argmax(-1))}
 
     def _qf_forward_helper(self, batch: dict[str, Any], encoder: Any, head: Any) -> dict[str, Any]:
         return {QF_PREDS: head(batch[Columns.OBS])[:, 0]}  # a training account sees one asset
