@@ -1,9 +1,10 @@
 """The stages of a night in order; the night runs them all, the command line any one of them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from prefect import Flow
+from prefect.client.schemas.objects import State
 
 from flows.build_report import build_report
 from flows.collect_data import collect_data
@@ -22,7 +23,7 @@ Stage = Callable[[Night], StageResult]
 
 def _stage(flow: Flow[[Night], Any]) -> Stage:
     def run(night: Night) -> StageResult:
-        return result_of(flow(night, return_state=True))
+        return result_of(cast("State[Any]", flow(night, return_state=True)))
 
     return run
 

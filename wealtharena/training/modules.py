@@ -97,11 +97,11 @@ class LevelModule(DefaultDQNTorchRLModule):
         network: LevelValues = self.af
         return network
 
-    def _forward_exploration(self, batch: dict[str, Any], t: int) -> dict[str, Any]:
+    def _forward_exploration(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         # The stock version takes a value of exactly 0, which an unobserved asset has, for a forbidden action.
-        values = self.compute_q_values(batch)[QF_PREDS]
-        self.epsilon_schedule.update(t)
-        explored = torch.rand(len(values)) < self.epsilon_schedule.get_current_value()
+        values: Tensor = self.compute_q_values(batch)[QF_PREDS]
+        self.epsilon_schedule.update(kwargs["t"])
+        explored = torch.rand(len(values)) < float(self.epsilon_schedule.get_current_value())
         anything = torch.randint(values.shape[-1], (len(values),))
         return {Columns.ACTIONS: torch.where(explored, anything, values.argmax(-1))}
 
