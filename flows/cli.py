@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import options, terminal
+from wealtharena.agents.specs import resolve_agent
 from wealtharena.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -47,6 +48,8 @@ def nightly(
       wealtharena nightly --agent stocks --agent crypto --as-of 2024-06-28 --force
     """
     with terminal.friendly_errors(as_json):
+        for name in agent or []:
+            resolve_agent(name)  # a misspelt name should not have to wait for the server
         server = _prepare(profile, overrides, verbose)
         from flows.nightly import nightly as flow
         from flows.summary import print_conclusion

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
+from tasks.meta import STAGE as TRAIN_META
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, finished_or_empty, once
@@ -14,7 +16,7 @@ from tasks.tracking import champion_version, log_held_out
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from tasks.trials import CANDIDATE, CHAMPION, Trials, run_trials, trained_candidate
-from wealtharena.agents.specs import META_AGENT
+from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.evaluation.frames import equity_rows, metric_rows, weight_rows
 from wealtharena.evaluation.frames import figures as as_figures
@@ -47,16 +49,25 @@ class BacktestReceipt:
 def agents_to_score(night: Night) -> list[str]:
     """Agents that were trained tonight or are in service, the meta-agent last."""
     ready = finished(night, FEATURES, FeaturesReceipt)
-    trained = finished_or_empty(night, TRAIN, TrainingReceipt)
-    agents = [
+    trained = {
+        **finished_or_empty(night, TRAIN, TrainingReceipt),
+        **finished_or_empty(night, TRAIN_META, TrainingReceipt),
+    }
+    return [
         name
-        for name, spec in night.agent_specs().items()
-        if str(spec.asset_class) in ready and (name in trained or champion_version(night, name) is not None)
+        for name in night.chosen
+        if (name == META_AGENT or str(AGENTS[name].asset_class) in ready)
+        and (name in trained or champion_version(night, name) is not None)
     ]
-    return [*agents, META_AGENT] if night.with_meta and len(agents) > 1 else agents
 
 
-@task(name="backtest-agent", task_run_name="backtest {agent}", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="backtest-agent",
+    task_run_name="backtest {agent}",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def backtest_agent(night: Night, agent: str) -> BacktestReceipt:
     """Scores every contender of one agent, and stores curves, weights and figures.
 

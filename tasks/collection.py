@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
@@ -39,6 +40,7 @@ class CollectionReceipt:
 
 
 @task(
+    cache_policy=NO_CACHE,
     name="collect-class",
     task_run_name="collect {asset_class}",
     retries=VENDOR_RETRIES,
@@ -76,6 +78,7 @@ def collect_class(night: Night, asset_class: AssetClass) -> CollectionReceipt:
 
 
 @task(
+    cache_policy=NO_CACHE,
     name="collect-macro",
     task_run_name="collect macro",
     retries=VENDOR_RETRIES,

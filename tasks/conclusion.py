@@ -13,7 +13,6 @@ from tasks.reporting import STAGE as REPORT
 from tasks.reporting import ReportReceipt
 from tasks.stage import StageResult
 from tasks.trials import CANDIDATE
-from wealtharena.agents.specs import META_AGENT
 from wealtharena.tracking import tracking_uri
 
 
@@ -85,8 +84,7 @@ def agent_rows(night: Night, failures: dict[str, str]) -> tuple[AgentRow, ...]:
     """One row per agent of the night."""
     scored = finished_or_empty(night, BACKTEST, BacktestReceipt)
     decided = finished_or_empty(night, PROMOTE, DecisionReceipt)
-    names = [*night.agents, META_AGENT] if night.with_meta else list(night.agents)
-    return tuple(_row(night, name, scored.get(name), decided.get(name), failures) for name in names)
+    return tuple(_row(night, name, scored.get(name), decided.get(name), failures) for name in night.chosen)
 
 
 def _row(

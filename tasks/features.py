@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.collection import MACRO, CollectionReceipt
 from tasks.collection import STAGE as COLLECT
@@ -44,6 +45,7 @@ def classes_to_compute(night: Night) -> list[AssetClass]:
 
 
 @task(
+    cache_policy=NO_CACHE,
     name="compute-class-features",
     task_run_name="features {asset_class}",
     retries=1,

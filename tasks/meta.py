@@ -4,15 +4,19 @@ from dataclasses import dataclass
 from datetime import date
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
+from tasks.features import STAGE as FEATURES
+from tasks.features import FeaturesReceipt
 from tasks.markets import Market, agent_market
 from tasks.night import Night
 from tasks.receipts import finished
 from tasks.retries import not_our_own_verdict
 from tasks.tracking import load_champion
 from tasks.training import STAGE as TRAIN
+from tasks.training import STAGE_META as STAGE
 from tasks.training import TrainingReceipt, candidate, train_once
-from wealtharena.agents.specs import META_AGENT
+from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import PipelineError
 from wealtharena.evaluation.backtest import BacktestResult
@@ -24,7 +28,7 @@ from wealtharena.serving.model import ServedModel
 from wealtharena.serving.trials import backtest_model, first_row
 from wealtharena.training.allocator import meta_agent_settings, split_strategies
 
-STAGE = "train-meta"
+__all__ = ["STAGE", "Books", "candidate_books", "champion_books", "train_meta"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,13 @@ class Books:
     validation_end: date
 
 
-@task(name="train-meta-agent", task_run_name="train meta", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="train-meta-agent",
+    task_run_name="train meta",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def train_meta(night: Night) -> TrainingReceipt:
     """Trains the allocator on the agents' curves in the validation window, in which none of them was trained."""
     books = candidate_books(night)
@@ -62,14 +72,20 @@ def candidate_books(night: Night) -> Books:
     """Books of the night's new agents; for an agent that was not trained, of its champion."""
     trained = finished(night, TRAIN, TrainingReceipt)
     models = {
-        agent: candidate(trained[agent]) if agent in trained else load_champion(night, agent) for agent in night.agents
+        agent: candidate(trained[agent]) if agent in trained else load_champion(night, agent)
+        for agent in _with_market(night)
     }
     return _books(night, models)
 
 
 def champion_books(night: Night) -> Books:
     """Books of the agents in service."""
-    return _books(night, {agent: load_champion(night, agent) for agent in night.agents})
+    return _books(night, {agent: load_champion(night, agent) for agent in _with_market(night)})
+
+
+def _with_market(night: Night) -> list[str]:
+    ready = finished(night, FEATURES, FeaturesReceipt)
+    return [agent for agent in night.traded if str(AGENTS[agent].asset_class) in ready]
 
 
 def _books(night: Night, found: dict[str, ServedModel | None]) -> Books:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from warehouse import Warehouse
-from wealtharena.agents.specs import AGENTS, META_AGENT, AgentSpec
+from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.settings import Settings, settings_hash
 
@@ -23,6 +23,8 @@ class Night(BaseModel):
     """Identity of this execution; a rerun of the same night has another one."""
     agents: tuple[str, ...]
     """Class agents to train, promote and signal."""
+    with_meta: bool
+    """Whether the meta-agent is trained and the combined book made."""
     force: bool = False
     """Repeats stages that were finished before."""
 
@@ -42,16 +44,17 @@ class Night(BaseModel):
         return self.settings.home / "nights" / self.night_id
 
     @property
-    def asset_classes(self) -> tuple[AssetClass, ...]:
-        """Classes of the chosen agents, in the order of ``AssetClass``."""
-        chosen = {AGENTS[name].asset_class for name in self.agents}
-        return tuple(item for item in AssetClass if item in chosen)
-
-    def agent_specs(self) -> dict[str, AgentSpec]:
-        """The class agents of this night."""
-        return {name: AGENTS[name] for name in self.agents}
+    def traded(self) -> tuple[str, ...]:
+        """All class agents of the settings: the meta-agent's books, chosen tonight or not."""
+        return tuple(name for name, spec in AGENTS.items() if spec.asset_class in self.settings.run.asset_classes)
 
     @property
-    def with_meta(self) -> bool:
-        """Whether there is more than one agent to spread capital over."""
-        return META_AGENT in AGENTS and len(self.agents) > 1
+    def chosen(self) -> tuple[str, ...]:
+        """Agents that this run works on, the meta-agent last."""
+        return (*self.agents, META_AGENT) if self.with_meta else self.agents
+
+    @property
+    def asset_classes(self) -> tuple[AssetClass, ...]:
+        """Classes whose market the chosen agents need, in the order of ``AssetClass``; the meta-agent needs all."""
+        needed = {AGENTS[name].asset_class for name in (self.traded if self.with_meta else self.agents)}
+        return tuple(item for item in AssetClass if item in needed)

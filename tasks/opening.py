@@ -21,7 +21,8 @@ def open_night(settings: Settings, agents: Sequence[str] | None, force: bool, la
 
     Args:
         settings: as loaded; ``run.as_of`` wins over everything else.
-        agents: names or aliases; None for all agents of ``run.asset_classes``.
+        agents: names or aliases; None for all agents of ``run.asset_classes`` and the meta-agent over them. A choice
+            leaves the meta-agent out unless it names it.
         force: see ``Night``.
         latest_opened: without ``run.as_of``, take the last night that was opened with these settings, if any.
 
@@ -29,33 +30,32 @@ def open_night(settings: Settings, agents: Sequence[str] | None, force: bool, la
         SettingsError: an agent is unknown or its class is not collected, or the date is impossible.
         VendorUnavailable, VendorRejected: the source cannot be read.
     """
-    names = _agent_names(settings, agents)
+    names, with_meta = _chosen(settings, agents)
     # The day before, in the home zone: then every exchange, and the UTC day of crypto, has closed.
     last_complete_day = datetime.now(HOME_ZONE).date() - timedelta(days=1)
     opened = _last_opened(settings) if latest_opened else None
-    as_of = settings.run.as_of or opened or _latest_session(settings, names, last_complete_day)
+    as_of = settings.run.as_of or opened or _latest_session(settings, last_complete_day)
     _check_date(settings, as_of, datetime.now(HOME_ZONE).date())
-    return Night(settings=settings, as_of=as_of, run_id=uuid.uuid4().hex[:12], agents=names, force=force)
+    run_id = uuid.uuid4().hex[:12]
+    return Night(settings=settings, as_of=as_of, run_id=run_id, agents=names, with_meta=with_meta, force=force)
 
 
-def _agent_names(settings: Settings, agents: Sequence[str] | None) -> tuple[str, ...]:
+def _chosen(settings: Settings, agents: Sequence[str] | None) -> tuple[tuple[str, ...], bool]:
+    """Class agents in the order of ``AGENTS``, and whether the meta-agent is meant too."""
     traded = [name for name, spec in AGENTS.items() if spec.asset_class in settings.run.asset_classes]
     if not agents:
-        return tuple(traded)
-    chosen = {resolve_agent(name).name for name in agents}
-    if META_AGENT in chosen:
-        raise SettingsError("--agent must name class agents; the meta-agent is trained whenever there are two or more")
-    outside = sorted(chosen - set(traded))
+        return tuple(traded), len(traded) > 1
+    names = {resolve_agent(name).name for name in agents}
+    outside = sorted(names - {*traded, META_AGENT})
     if outside:
         raise SettingsError(
             f"run.asset_classes must hold the classes of the chosen agents, missing {', '.join(outside)}"
         )
-    return tuple(name for name in traded if name in chosen)
+    return tuple(name for name in traded if name in names), META_AGENT in names
 
 
-def _latest_session(settings: Settings, names: Sequence[str], today: date) -> date:
-    classes = [spec.asset_class for name in names if (spec := AGENTS[name]).asset_class is not None]
-    return make_vendor(settings).latest_session(classes, today, settings.vendors.min_coverage)
+def _latest_session(settings: Settings, today: date) -> date:
+    return make_vendor(settings).latest_session(settings.run.asset_classes, today, settings.vendors.min_coverage)
 
 
 def _last_opened(settings: Settings) -> date | None:

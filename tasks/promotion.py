@@ -7,10 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
 from tasks.baselines import register_baseline
+from tasks.meta import STAGE as TRAIN_META
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, finished_or_empty, once
@@ -55,19 +57,25 @@ class DecisionReceipt:
 
 def agents_to_decide(night: Night) -> list[str]:
     """Agents with a candidate that was scored, the meta-agent last."""
-    candidates = candidate_receipts(night)
-    return [agent for agent in finished(night, BACKTEST, BacktestReceipt) if agent in candidates]
+    candidates, scored = candidate_receipts(night), finished(night, BACKTEST, BacktestReceipt)
+    return [agent for agent in night.chosen if agent in candidates and agent in scored]
 
 
 def candidate_receipts(night: Night) -> dict[str, TrainingReceipt]:
     """Tonight's trainings, the meta-agent's included."""
     return {
         **finished_or_empty(night, TRAIN, TrainingReceipt),
-        **finished_or_empty(night, "train-meta", TrainingReceipt),
+        **finished_or_empty(night, TRAIN_META, TrainingReceipt),
     }
 
 
-@task(name="decide-agent", task_run_name="decide {agent}", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="decide-agent",
+    task_run_name="decide {agent}",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def decide_agent(night: Night, agent: str) -> DecisionReceipt:
     """Decides about one candidate once a night; a repeat finds the decision and only sees to its consequences."""
     trained = candidate_receipts(night)[agent]

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
+from tasks.collection import MACRO, CollectionReceipt
 from tasks.collection import STAGE as COLLECT
-from tasks.collection import CollectionReceipt
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.night import Night
@@ -52,7 +53,13 @@ class ReportReceipt:
     path: str
 
 
-@task(name="write-report", task_run_name="report", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="write-report",
+    task_run_name="report",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def write_night_report(night: Night) -> ReportReceipt:
     """Writes the report; anew in every run, since what failed may differ."""
     path = night.settings.home / "reports" / f"{night.night_id}.html"
@@ -86,7 +93,7 @@ def _write(night: Night, path: Path) -> Path:
         lineage=_lineage(night),
         one_way_cost_bps={
             str(name): settings.costs[name].commission_bps + settings.costs[name].half_spread_bps
-            for name in night.asset_classes
+            for name in night.settings.run.asset_classes
         },
     )
     return write_report(data, path)
@@ -97,7 +104,8 @@ def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt
     decided = finished_or_empty(night, PROMOTE, DecisionReceipt)
     reasons = {item: text for (_, item), text in failures(night).items()}
     groups = dict(zip(tables.coverage["symbol"], tables.coverage["asset_class"], strict=True))
-    names = [*night.agents, META_AGENT] if night.with_meta else list(night.agents)
+    # Also those that an earlier run of the same night worked on.
+    names = [name for name in (*night.traded, META_AGENT) if name in night.chosen or name in scored]
     reports = []
     for name in names:
         recipe = night.settings.agents.get(name)
@@ -118,7 +126,7 @@ def _tables(night: Night) -> NightTables:
     warehouse = night.warehouse
     own = {"night": night.night_id}
     rows: dict[str, Any] = {name: warehouse.read_or_empty(table, where=own) for name, table in _NIGHT_TABLES.items()}
-    groups = {"asset_class": [str(name) for name in night.asset_classes]}
+    groups = {"asset_class": [*map(str, night.settings.run.asset_classes), MACRO]}
     return NightTables(
         **rows,
         coverage=warehouse.read_or_empty("core_market__coverage", where=groups),

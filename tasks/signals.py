@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
@@ -15,7 +16,7 @@ from tasks.receipts import finished, once
 from tasks.retries import not_our_own_verdict
 from tasks.tracking import champion_version, load_champion
 from wealtharena.agents import fixed_allocation
-from wealtharena.agents.specs import META_AGENT
+from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.errors import PipelineError
 from wealtharena.execution import TradingRules
@@ -50,12 +51,18 @@ def agents_to_signal(night: Night) -> list[str]:
     ready = finished(night, FEATURES, FeaturesReceipt)
     return [
         name
-        for name, spec in night.agent_specs().items()
-        if str(spec.asset_class) in ready and champion_version(night, name) is not None
+        for name in night.agents
+        if str(AGENTS[name].asset_class) in ready and champion_version(night, name) is not None
     ]
 
 
-@task(name="signal-agent", task_run_name="signal {agent}", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="signal-agent",
+    task_run_name="signal {agent}",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def signal_agent(night: Night, agent: str) -> SignalsReceipt:
     """The champion's targets, for an account that followed it through the held-out window."""
     model = _champion(night, agent)
@@ -66,10 +73,16 @@ def signal_agent(night: Night, agent: str) -> SignalsReceipt:
     return receipt
 
 
-@task(name="signal-meta", task_run_name="signal meta", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="signal-meta",
+    task_run_name="signal meta",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def signal_meta(night: Night) -> SignalsReceipt:
     """The combined book: the meta-champion's shares times each champion's targets; without one, the fixed fusion."""
-    champions = {agent: _identity(night, agent) for agent in (*night.agents, META_AGENT)}
+    champions = {agent: _identity(night, agent) for agent in (*night.traded, META_AGENT)}
     data = {name: item.data_version for name, item in finished(night, FEATURES, FeaturesReceipt).items()}
     inputs = {"night": night.night_id, "models": champions, "data": data}
     receipt = once(night, STAGE, META_AGENT, inputs, lambda: _signal_meta(night), SignalsReceipt)

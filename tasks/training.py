@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
@@ -35,6 +36,7 @@ from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingR
 from wealtharena.training.session import ray_session
 
 STAGE = "train"
+STAGE_META = "train-meta"
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,18 @@ def training_cluster(night: Night) -> Iterator[None]:
 def agents_to_train(night: Night) -> list[str]:
     """Agents whose class has features, the longest training first so that none ends alone."""
     ready = finished(night, FEATURES, FeaturesReceipt)
-    agents = [name for name, spec in night.agent_specs().items() if str(spec.asset_class) in ready]
+    agents = [name for name in night.agents if str(AGENTS[name].asset_class) in ready]
     symbols = {name: ready[str(AGENTS[name].asset_class)].symbols for name in agents}
     return sorted(agents, key=lambda name: -expected_cost(night.settings.agents[name], symbols[name]))
 
 
-@task(name="train-agent", task_run_name="train {agent}", retries=1, retry_condition_fn=not_our_own_verdict)
+@task(
+    cache_policy=NO_CACHE,
+    name="train-agent",
+    task_run_name="train {agent}",
+    retries=1,
+    retry_condition_fn=not_our_own_verdict,
+)
 def train_agent(night: Night, agent: str) -> TrainingReceipt:
     """Trains one agent on its training window; validation picks the checkpoint, the held-out window is not touched."""
     market = agent_market(night, agent)
@@ -122,7 +130,7 @@ def train_once(
         seed=night.settings.seed,
         output_dir=night.folder / "training" / agent,
     )
-    stage = STAGE if AGENTS[agent].asset_class is not None else "train-meta"
+    stage = STAGE if AGENTS[agent].asset_class is not None else STAGE_META
     return once(night, stage, agent, inputs, lambda: _train(night, job, dates), TrainingReceipt, _is_intact)
 
 

@@ -100,7 +100,7 @@ def _fusion_shares(night: Night, books: Books) -> FloatArray:
 
 def _book_rules(night: Night) -> TradingRules:
     """The combined account may hold what any of its agents holds, and borrows at the dearest of their rates."""
-    own = [TradingRules.from_settings(night.settings, agent) for agent in night.agents]
+    own = [TradingRules.from_settings(night.settings, agent) for agent in night.traded]
     short = [rules for rules in own if not rules.long_only]
     meta = TradingRules.from_settings(night.settings, META_AGENT)
     borrow = max((rules.borrow_per_session for rules in short), default=0.0)

@@ -48,7 +48,11 @@ def test_every_shipped_profile_loads(profile: str) -> None:
     ("overrides", "variables", "message"),
     [
         (["risk.max_weight=1.4"], {}, r"risk\.max_weight: .*less than or equal to 1, got 1\.4 \(from --set risk"),
-        ([], {"WEALTHARENA_SEED": "-1"}, r"seed: .*greater than or equal to 0, got -1 \(from variable WEALTHARENA_SEED"),
+        (
+            [],
+            {"WEALTHARENA_SEED": "-1"},
+            r"seed: .*greater than or equal to 0, got -1 \(from variable WEALTHARENA_SEED",
+        ),
         (["windows.unheard=1"], {}, r"windows\.unheard: is not a known setting, got 1 \(from --set"),
         ([], {"WEALTHARENA_NO__SUCH": "1"}, r"no: is not a known setting.*from variable WEALTHARENA_NO__SUCH"),
         (["agents.new.gamma=0.5"], {}, r"agents\.new\.algorithm: Field required \(from --set agents\.new"),
@@ -81,7 +85,7 @@ def test_a_broken_profile_names_the_file_and_the_place(tmp_path: Path, text: str
 
 
 def test_an_unknown_profile_lists_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="quickstart, files, nightly|files, nightly, quickstart"):
+    with pytest.raises(SettingsError, match="files, nightly, quickstart"):
         load_settings("nightmare", [], {})
 
 
