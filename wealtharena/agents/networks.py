@@ -28,7 +28,7 @@ class AssetEncoder(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for width_in, width_out in zip((row_width, *hidden_sizes[:-1]), hidden_sizes, strict=True):
-            layers += [_linear(width_in, width_out, gain=2**0.5), nn.Tanh()]
+            layers += [_linear(width_in, width_out, gain=2**0.5), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,17 +107,22 @@ class PooledValue(nn.Module):
 
 
 class PooledActionValue(nn.Module):
-    """Critic of SAC: the value of an account and the scores it chose, from the pooled context of (row, score) pairs."""
+    """Critic of SAC: the value of an account and the scores it chose, from the pooled context of the assets.
+
+    Each asset's row enters with its score and the product of both: what a score earns is the score times something that
+    the row tells, and a network given only the sum takes far longer to find products.
+    """
 
     def __init__(self, row_width: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
-        self.encoder = AssetEncoder(row_width + 1, hidden_sizes)
+        self.encoder = AssetEncoder(2 * row_width + 1, hidden_sizes)
         self.hidden = _linear(hidden_sizes[-1], hidden_sizes[-1], gain=2**0.5)
         self.out = _linear(hidden_sizes[-1], 1, gain=0.1)
 
     def forward(self, observation: Tensor, scores: Tensor) -> Tensor:
         """(N, 1) values of observations (N, A, D) and scores (N, A)."""
-        rows = torch.cat([observation, scores.unsqueeze(-1)], dim=-1)
+        chosen = scores.unsqueeze(-1)
+        rows = torch.cat([observation, chosen, chosen * observation.clamp(-INPUT_LIMIT, INPUT_LIMIT)], dim=-1)
         _, pooled = self.encoder(rows, observation[..., [MASK_COLUMN]])
         value: Tensor = self.out(torch.tanh(self.hidden(pooled)))
         return value

@@ -153,15 +153,15 @@ class AgentSettings(Section):
     """Environment steps of one training (accounts x sessions)."""
     hidden_sizes: tuple[PositiveInt, ...] = Field(default=(64, 64), min_length=1)
     """Layers of the encoder shared by all assets."""
-    learning_rate: PositiveFloat = 3e-4
+    learning_rate: PositiveFloat = 1e-3
     """Adam (PPO, SAC, DQN) or RMSprop (A2C) step size."""
     gamma: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.9
     """Discount per session."""
     num_accounts: PositiveInt = 64
     """Accounts that trade side by side in the vectorised environment."""
-    train_batch_size: PositiveInt = 4_096
+    train_batch_size: PositiveInt = 2_048
     """PPO and A2C: steps per update round. SAC and DQN: transitions per update."""
-    minibatch_size: PositiveInt = 512
+    minibatch_size: PositiveInt = 1_024
     """PPO only: transitions per gradient step."""
     num_epochs: PositiveInt = 4
     """PPO only: passes over a batch."""
@@ -197,7 +197,7 @@ class MetaSettings(Section):
     """Environment steps of the allocator's training."""
     fusion_weights: dict[str, Annotated[float, Field(ge=0.0)]] = {}
     """Weight per agent of the fixed fusion; agents not named get 1. Normalised over the agents at hand."""
-    learning_rate: PositiveFloat = 3e-4
+    learning_rate: PositiveFloat = 1e-3
     """Adam step size of the allocator."""
     rebalance_bps: BasisPoints = 10.0
     """Cost of moving one unit of capital between agents while training."""
@@ -270,10 +270,10 @@ class Settings(Section):
     """Limits enforced by the kernel."""
     agents: dict[str, AgentSettings] = {
         "stocks": AgentSettings(algorithm=Algorithm.PPO),
-        "crypto": AgentSettings(algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256, learning_rate=1e-3),
-        "etfs": AgentSettings(algorithm=Algorithm.A2C, train_batch_size=2_048, learning_rate=1e-3),
+        "crypto": AgentSettings(algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256),
+        "etfs": AgentSettings(algorithm=Algorithm.A2C),
         "currencies": AgentSettings(
-            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=5e-4, long_only=False
+            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=2e-4, long_only=False
         ),
         "reits": AgentSettings(algorithm=Algorithm.PPO),
         "commodities": AgentSettings(algorithm=Algorithm.PPO, long_only=False),

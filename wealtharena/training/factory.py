@@ -77,9 +77,9 @@ class RLAgent:
             validation_share: length of the last part.
 
         Returns:
-            ``final_reward`` (mean log return of an episode less the risk penalty, at the end; NaN if no episode
-            ended), ``episode_returns`` per iteration, ``curve`` (a dict per iteration), ``validation_sharpe``,
-            ``best_iteration`` and ``checkpoint`` (folder of the RLlib checkpoint).
+            ``final_reward`` (mean log return of the last episodes less the risk penalty), ``episode_returns`` per
+            iteration, ``curve`` (a dict per iteration), ``validation_sharpe``, ``best_iteration`` and ``checkpoint``
+            (folder of the RLlib checkpoint).
 
         Raises:
             CurationError, DataWindowError: the data are malformed or too few.

@@ -117,6 +117,7 @@ def _build(job: TrainingJob) -> Any:
     accounts = market()
     rllib = build_config(recipe, accounts.single_observation_space, accounts.single_action_space, job.seed)
     algorithm = rllib.build_algo()
+    # Critics of SAC and DQN learn from old transitions too, which old shadows would have to be taken from.
     on_policy = recipe.algorithm in (Algorithm.PPO, Algorithm.A2C)
     algorithm.attach(accounts, market() if on_policy else None)
     return algorithm
@@ -128,11 +129,9 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
     evaluated = {math.ceil(k * iterations / job.training.evaluations) for k in range(1, job.training.evaluations + 1)}
     curve: list[CurveRow] = []
     best: _Best | None = None
-    episode_return = math.nan
     for iteration in range(1, iterations + 1):
         losses = _train_once(job, algorithm, iteration)
-        latest = algorithm.sampler.episode_return_mean()
-        episode_return = latest if math.isfinite(latest) else episode_return
+        episode_return = algorithm.sampler.episode_return_mean()
         sharpe = _validation_sharpe(job, algorithm) if iteration in evaluated else None
         if sharpe is not None and (best is None or _better(sharpe, best.sharpe)):
             best = _Best(iteration, sharpe, _copied_weights(algorithm))
@@ -148,7 +147,7 @@ def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> dict[str, f
     """Losses of one iteration, all of it checked."""
     try:
         results = algorithm.train().get("learners", {}).get("default_policy", {})
-    except ExecutionError as error:
+    except (ExecutionError, TrainingError) as error:
         raise TrainingError(f"{job.agent.name}: iteration {iteration}: {error}") from error
     for name in ("total_loss", "policy_loss", "vf_loss", "qf_loss", "entropy"):
         if not math.isfinite(float(results.get(name, 0.0))):

@@ -19,6 +19,9 @@ _GAE_LAMBDA = 0.9
 _SOFT_UPDATE = 0.02
 _EXPLORED_SHARE = 0.5
 _FINAL_EPSILON = 0.05
+# A score moves a day's scaled reward by hundredths; a temperature near 1, as in control tasks, would drown that.
+_INITIAL_TEMPERATURE = 0.003
+_CLIPPED_RATIO = 0.2
 
 
 def position_levels(agent: AgentSettings) -> tuple[float, ...]:
@@ -64,7 +67,12 @@ def build_config(
 
 def _ppo(agent: AgentSettings) -> Any:
     config = _on_policy(MarketPPOConfig(), agent)
-    config.training(num_epochs=agent.num_epochs, minibatch_size=min(agent.minibatch_size, agent.train_batch_size))
+    config.training(
+        num_epochs=agent.num_epochs,
+        minibatch_size=agent.minibatch_size,
+        clip_param=_CLIPPED_RATIO,
+        use_kl_loss=False,
+    )
     return config
 
 
@@ -90,7 +98,7 @@ def _sac(agent: AgentSettings) -> Any:
         actor_lr=agent.learning_rate,
         critic_lr=agent.learning_rate,
         alpha_lr=agent.learning_rate,
-        initial_alpha=0.05,
+        initial_alpha=_INITIAL_TEMPERATURE,
         train_batch_size=agent.train_batch_size,
         tau=_SOFT_UPDATE,
     )

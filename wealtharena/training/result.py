@@ -54,8 +54,8 @@ class CurveRow:
     Attributes:
         iteration: from 1.
         env_steps: accounts x sessions traded so far.
-        episode_return_mean: mean over the last episodes of the summed log return less the risk penalty; NaN until
-            an episode has ended, then carried over iterations in which none ends.
+        episode_return_mean: mean over the last episodes that ended of the summed log return less the risk penalty;
+            before the first has ended, what the running ones have earned so far.
         policy_loss: of the last update; NaN for DQN.
         value_loss: of the value or Q network in the last update.
         entropy: of the policy in nats (PPO, A2C); SAC: minus the mean log-probability; NaN for DQN.

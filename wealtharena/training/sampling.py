@@ -78,6 +78,7 @@ class MarketSampler:
         self._observation = np.empty(0, dtype=np.float32)
         self._returns = np.empty(0)
         self._finished: list[float] = []
+        self._last_mean: float | None = None
 
     def attach(self, market: TradingVectorEnv, shadow: TradingVectorEnv | None = None) -> None:
         """Takes a market to sample from, and its twin (same panel, same seed) for shadow accounts if rewards are
@@ -97,7 +98,7 @@ class MarketSampler:
         """Trades ``num_sessions`` sessions of every account with the exploring policy.
 
         Raises:
-            TrainingError: no market is attached.
+            TrainingError: no market is attached, or it shows or pays something that is not finite.
         """
         if self._market is None:
             raise TrainingError("this algorithm has no market to sample from: attach one before train()")
@@ -109,12 +110,20 @@ class MarketSampler:
         observations, actions, inputs, logps, rewards, following, terminated, ended = (
             torch.stack(column) for column in zip(*columns, strict=True)
         )
+        for name, values in (("observations", following), ("rewards", rewards)):
+            if not bool(torch.isfinite(values).all()):
+                raise TrainingError(f"{name} must be finite, got NaN or infinity")
         return Transitions(observations, actions, rewards, following, terminated, ended, inputs, logps)
 
     def episode_return_mean(self) -> float:
-        """Mean undiscounted return, unscaled, of the episodes that ended since the last call; NaN if none did."""
-        finished, self._finished = self._finished, []
-        return float(np.mean(finished)) if finished else float("nan")
+        """Mean undiscounted return, unscaled, of the episodes that ended since the last call.
+
+        If none did, the last such mean; before the first has ended, the mean of what the running ones have earned.
+        """
+        if self._finished:
+            self._last_mean = float(np.mean(self._finished))
+            self._finished = []
+        return float(np.mean(self._returns)) if self._last_mean is None else self._last_mean
 
     def _explore(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         module = self._module

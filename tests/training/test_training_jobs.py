@@ -1,0 +1,149 @@
+"""Whole (tiny) trainings with every algorithm: files, reproducibility, checkpoints, export, failures."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from training_samples import planted_panel
+
+from wealtharena.agents.networks import MASK_COLUMN, TorchPolicy
+from wealtharena.core.errors import SettingsError, TrainingError
+from wealtharena.settings.models import Algorithm
+from wealtharena.training.job import reward_scale, train_policy
+from wealtharena.training.local import load_policy
+from wealtharena.training.result import TrainingJob, TrainingProgress
+
+MakeJob = Callable[..., TrainingJob]
+
+pytestmark = pytest.mark.parametrize("algorithm", list(Algorithm))
+
+
+def test_a_training_writes_its_files_and_tells_how_far_it_is(algorithm: Algorithm, make_job: MakeJob) -> None:
+    heard: list[TrainingProgress] = []
+    job = make_job(algorithm)
+    result = train_policy(job, heard.append)
+    record = json.loads(result.record.read_text())
+    assert [event.iteration for event in heard] == list(range(1, len(result.curve) + 1))
+    assert heard[-1].env_steps == heard[-1].total_env_steps >= 512
+    assert {row.iteration for row in result.curve if row.validation_sharpe is not None} >= {result.best_iteration}
+    assert np.isfinite(result.final_reward)
+    assert record["weights_hash"] == result.weights_hash
+    assert record["curve"][-1]["env_steps"] == result.curve[-1].env_steps
+    assert result.checkpoint.is_dir()
+    assert result.steps_per_second > 0
+
+
+def test_equal_jobs_give_equal_weights_and_records_in_any_process(
+    algorithm: Algorithm, make_job: MakeJob, tmp_path: Path
+) -> None:
+    first = train_policy(make_job(algorithm, folder="first"))
+    torch.rand(5), np.random.rand(5)
+    second = train_policy(make_job(algorithm, folder="second"))
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from training_samples import make_job_in\n"
+        "from wealtharena.settings.models import Algorithm; from wealtharena.training.job import train_policy\n"
+        "print(train_policy(make_job_in(Path(sys.argv[2]), Algorithm(sys.argv[3]))).weights_hash)"
+    )
+    folder = str(Path(__file__).parent)
+    other = subprocess.run(
+        [sys.executable, "-c", code, folder, str(tmp_path / "third"), algorithm.value],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert first.weights_hash == second.weights_hash == other.stdout.split()[-1]
+    assert first.record.read_bytes() == second.record.read_bytes()
+    assert first.policy.read_bytes() == second.policy.read_bytes()
+
+
+def test_another_seed_gives_other_weights(algorithm: Algorithm, make_job: MakeJob) -> None:
+    hashes = {train_policy(make_job(algorithm, seed=seed, folder=str(seed))).weights_hash for seed in (1, 2)}
+    assert len(hashes) == 2
+
+
+def test_a_training_leaves_the_random_state_of_the_process_alone(algorithm: Algorithm, make_job: MakeJob) -> None:
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: S311
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    train_policy(make_job(algorithm))
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected  # noqa: S311
+
+
+def test_the_checkpoint_loads_in_rllib_and_trains_on(algorithm: Algorithm, make_job: MakeJob) -> None:
+    from ray.rllib.algorithms.algorithm import Algorithm as RLlibAlgorithm
+
+    from wealtharena.envs import EnvConfig, TradingVectorEnv
+
+    job = make_job(algorithm)
+    result = train_policy(job)
+    restored = RLlibAlgorithm.from_checkpoint(str(result.checkpoint))
+    discrete = algorithm is Algorithm.DQN
+    market = TradingVectorEnv(
+        job.panel_train,
+        EnvConfig(
+            rules=job.rules, action="levels" if discrete else "weights", symbols_per_episode=1 if discrete else None
+        ),
+        num_envs=job.recipe.num_accounts,
+        autoreset_mode="SameStep",
+    )
+    assert restored.iteration == result.best_iteration
+    with pytest.raises(TrainingError, match="no market"):
+        restored.train()
+    restored.attach(market)
+    restored.train()
+    restored.stop()
+
+
+def test_exported_network_module_and_checkpoint_agree(algorithm: Algorithm, make_job: MakeJob) -> None:
+    result = train_policy(make_job(algorithm))
+    policy = load_policy(result.checkpoint)
+    session = onnxruntime.InferenceSession(str(result.policy), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for assets in (1, 3, 17):
+        observation = rng.standard_normal((4, assets, 8)).astype(np.float32)
+        observation[..., MASK_COLUMN] = rng.random((4, assets)) < 0.7
+        (scores,) = session.run(None, {"observation": observation})
+        assert isinstance(policy, TorchPolicy)
+        assert np.abs(scores - policy.act(observation)).max() < 1e-5
+        assert np.all(scores[observation[..., MASK_COLUMN] == 0] == 0)
+
+
+def test_a_nan_in_the_market_stops_the_training_with_the_agents_name(algorithm: Algorithm, make_job: MakeJob) -> None:
+    panel = planted_panel(160, 3, 0.1, seed=5)
+    panel.features[40:60, :, 1] = np.nan
+    job = make_job(algorithm, panel)
+    with pytest.raises(TrainingError, match=rf"^{job.agent.name}: .*iteration 1"):
+        train_policy(job)
+
+
+def test_unobserved_and_delisted_assets_do_not_stop_a_training(algorithm: Algorithm, make_job: MakeJob) -> None:
+    panel = planted_panel(160, 3, 0.1, seed=5)
+    panel.observed[:50, 0] = panel.observed[100:, 1] = False
+    panel.tradable[100:, 1] = False
+    panel.features[~panel.observed] = 0.0
+    panel.delisted[100, 1] = True
+    panel.close[100:, 1] = panel.open[100:, 1] = np.nan
+    assert np.isfinite(train_policy(make_job(algorithm, panel)).final_reward)
+
+
+def test_batches_that_hold_no_whole_sessions_are_refused(algorithm: Algorithm, make_job: MakeJob) -> None:
+    job = make_job(algorithm, train_batch_size=60)
+    if algorithm in (Algorithm.SAC, Algorithm.DQN):
+        train_policy(job)  # there a batch is drawn from the ring
+    else:
+        with pytest.raises(SettingsError, match=r"train_batch_size must be a multiple of num_accounts \(8\), got 60"):
+            train_policy(job)
+
+
+def test_rewards_are_scaled_by_the_volatility_of_the_training_window(algorithm: Algorithm, make_job: MakeJob) -> None:
+    panel = make_job(algorithm).panel_train
+    assert reward_scale(panel) == pytest.approx(100.0)
+    assert reward_scale(replace(panel, volatility=panel.volatility * 4)) == pytest.approx(25.0)
+    assert reward_scale(replace(panel, volatility=panel.volatility * np.nan)) == pytest.approx(100.0)
