@@ -6,30 +6,42 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
-from training_samples import planted_panel
+from training_samples import make_job_in, planted_panel
 
 from wealtharena.agents.networks import MASK_COLUMN, TorchPolicy
 from wealtharena.core.errors import SettingsError, TrainingError
 from wealtharena.settings.models import Algorithm
 from wealtharena.training.job import reward_scale, train_policy
 from wealtharena.training.local import load_policy
-from wealtharena.training.result import TrainingJob, TrainingProgress
+from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
 
 MakeJob = Callable[..., TrainingJob]
+Trained = Callable[[Algorithm], TrainingResult]
 
 pytestmark = pytest.mark.parametrize("algorithm", list(Algorithm))
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Algorithm], TrainingResult]:
+    """One training per algorithm, for the tests that only look at what it left behind."""
+
+    @cache
+    def train(algorithm: Algorithm) -> TrainingResult:
+        return train_policy(make_job_in(tmp_path_factory.mktemp(algorithm.value), algorithm))
+
+    return train
+
+
 def test_a_training_writes_its_files_and_tells_how_far_it_is(algorithm: Algorithm, make_job: MakeJob) -> None:
     heard: list[TrainingProgress] = []
-    job = make_job(algorithm)
-    result = train_policy(job, heard.append)
+    result = train_policy(make_job(algorithm), heard.append)
     record = json.loads(result.record.read_text())
     assert [event.iteration for event in heard] == list(range(1, len(result.curve) + 1))
     assert heard[-1].env_steps == heard[-1].total_env_steps >= 512
@@ -41,31 +53,32 @@ def test_a_training_writes_its_files_and_tells_how_far_it_is(algorithm: Algorith
     assert result.steps_per_second > 0
 
 
-def test_equal_jobs_give_equal_weights_and_records_in_any_process(
-    algorithm: Algorithm, make_job: MakeJob, tmp_path: Path
-) -> None:
-    first = train_policy(make_job(algorithm, folder="first"))
-    torch.rand(5), np.random.rand(5)
-    second = train_policy(make_job(algorithm, folder="second"))
+def test_equal_jobs_give_equal_weights_and_files(algorithm: Algorithm, make_job: MakeJob, trained: Trained) -> None:
+    first = trained(algorithm)
+    torch.manual_seed(99)  # what others did before must not matter
+    second = train_policy(make_job(algorithm))
+    assert first.weights_hash == second.weights_hash
+    assert first.record.read_bytes() == second.record.read_bytes()
+    assert first.policy.read_bytes() == second.policy.read_bytes()
+
+
+@pytest.mark.slow
+def test_another_process_gives_the_same_weights(algorithm: Algorithm, tmp_path: Path, trained: Trained) -> None:
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from training_samples import make_job_in\n"
         "from wealtharena.settings.models import Algorithm; from wealtharena.training.job import train_policy\n"
         "print(train_policy(make_job_in(Path(sys.argv[2]), Algorithm(sys.argv[3]))).weights_hash)"
     )
-    folder = str(Path(__file__).parent)
+    here = str(Path(__file__).parent)
     other = subprocess.run(
-        [sys.executable, "-c", code, folder, str(tmp_path / "third"), algorithm.value],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert first.weights_hash == second.weights_hash == other.stdout.split()[-1]
-    assert first.record.read_bytes() == second.record.read_bytes()
-    assert first.policy.read_bytes() == second.policy.read_bytes()
+        [sys.executable, "-c", code, here, str(tmp_path), algorithm.value], capture_output=True, text=True, check=True
+    )
+    assert other.stdout.split()[-1] == trained(algorithm).weights_hash
 
 
-def test_another_seed_gives_other_weights(algorithm: Algorithm, make_job: MakeJob) -> None:
-    hashes = {train_policy(make_job(algorithm, seed=seed, folder=str(seed))).weights_hash for seed in (1, 2)}
-    assert len(hashes) == 2
+def test_another_seed_gives_other_weights(algorithm: Algorithm, make_job: MakeJob, trained: Trained) -> None:
+    assert train_policy(make_job(algorithm, seed=2)).weights_hash != trained(algorithm).weights_hash
 
 
 def test_a_training_leaves_the_random_state_of_the_process_alone(algorithm: Algorithm, make_job: MakeJob) -> None:
@@ -76,13 +89,12 @@ def test_a_training_leaves_the_random_state_of_the_process_alone(algorithm: Algo
     assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected  # noqa: S311
 
 
-def test_the_checkpoint_loads_in_rllib_and_trains_on(algorithm: Algorithm, make_job: MakeJob) -> None:
+def test_the_checkpoint_loads_in_rllib_and_trains_on(algorithm: Algorithm, make_job: MakeJob, trained: Trained) -> None:
     from ray.rllib.algorithms.algorithm import Algorithm as RLlibAlgorithm
 
     from wealtharena.envs import EnvConfig, TradingVectorEnv
 
-    job = make_job(algorithm)
-    result = train_policy(job)
+    job, result = make_job(algorithm), trained(algorithm)
     restored = RLlibAlgorithm.from_checkpoint(str(result.checkpoint))
     discrete = algorithm is Algorithm.DQN
     market = TradingVectorEnv(
@@ -101,8 +113,8 @@ def test_the_checkpoint_loads_in_rllib_and_trains_on(algorithm: Algorithm, make_
     restored.stop()
 
 
-def test_exported_network_module_and_checkpoint_agree(algorithm: Algorithm, make_job: MakeJob) -> None:
-    result = train_policy(make_job(algorithm))
+def test_exported_network_and_checkpoint_agree(algorithm: Algorithm, trained: Trained) -> None:
+    result = trained(algorithm)
     policy = load_policy(result.checkpoint)
     session = onnxruntime.InferenceSession(str(result.policy), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
