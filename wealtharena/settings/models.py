@@ -273,7 +273,7 @@ class Settings(Section):
         "crypto": AgentSettings(algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256),
         "etfs": AgentSettings(algorithm=Algorithm.A2C),
         "currencies": AgentSettings(
-            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=2e-4, long_only=False
+            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=1e-4, long_only=False
         ),
         "reits": AgentSettings(algorithm=Algorithm.PPO),
         "commodities": AgentSettings(algorithm=Algorithm.PPO, long_only=False),
