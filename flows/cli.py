@@ -10,6 +10,7 @@ import typer
 
 from flows import options, terminal
 from wealtharena.agents.specs import resolve_agent
+from wealtharena.core.errors import PipelineError
 from wealtharena.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -281,6 +282,8 @@ def _prepare(profile: str, overrides: list[str] | None, verbose: bool) -> Any:
     """Checks the settings first (cheap), then finds or starts the server; returns where it is."""
     settings = _settings(profile, overrides)
     terminal.quiet_libraries(verbose)
+    if "prefect" in sys.modules:
+        raise PipelineError("Prefect was imported before its server was settled: a defect of this program")
     from flows.server import ensure_server
 
     os.environ.setdefault("WEALTHARENA_HOME", str(settings.home))

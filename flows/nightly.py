@@ -1,6 +1,8 @@
 """The parent flow: one night, every stage in order."""
 
+from contextlib import ExitStack
 from datetime import date
+from pathlib import Path
 
 from prefect import flow, tags
 from prefect.client.schemas.objects import State
@@ -12,13 +14,17 @@ from tasks import tracking
 from tasks.conclusion import NightConclusion, conclude_night
 from tasks.opening import open_night
 from tasks.stage import StageResult
+from tasks.training import training_cluster
 from wealtharena.core.errors import PipelineError
 from wealtharena.settings import load_settings
+
+AFTER_TRAINING = "backtest"
+"""First stage that needs no Ray any more: what it held is free for the rest of the night."""
 
 
 def _run_name() -> str:
     parameters = flow_run.get_parameters()
-    return f"nightly {parameters.get('profile')} {parameters.get('as_of') or 'latest'}"
+    return f"nightly {Path(str(parameters.get('profile'))).stem} {parameters.get('as_of') or 'latest'}"
 
 
 @flow(name="nightly", flow_run_name=_run_name)
@@ -44,8 +50,12 @@ def nightly(
     extra = [f"run.as_of={as_of.isoformat()}"] if as_of else []
     night = open_night(load_settings(profile, [*(overrides or []), *extra]), agents, force)
     results: list[StageResult] = []
-    with tags("wealtharena", profile, str(night.as_of)), tracking.night_run(night) as outcome:
+    labels = tags("wealtharena", Path(profile).stem, str(night.as_of))
+    with labels, ExitStack() as cluster, tracking.night_run(night) as outcome:
+        cluster.enter_context(training_cluster(night))
         for stage, run in STAGES.items():
+            if stage == AFTER_TRAINING:
+                cluster.close()
             try:
                 results.append(run(night))
             except PipelineError as error:

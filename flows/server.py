@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
@@ -36,6 +37,8 @@ class ServerInfo:
 
 def ensure_server(settings: Settings) -> ServerInfo:
     """A reachable server, started on 127.0.0.1 if there is none; sets PREFECT_API_URL for this process.
+
+    Must be called before Prefect is imported: it reads its settings then, and would start a server of its own.
 
     Raises:
         PipelineError: the configured server does not answer, or the local one does not come up.
@@ -87,9 +90,17 @@ def local_api_url(settings: Settings) -> str:
 
 
 def _profile_api_url() -> str:
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().api.url or ""
+    """API of the active Prefect profile; read without Prefect, which fixes its settings when it is imported."""
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml"))
+    if not path.is_file():
+        return ""
+    try:
+        profiles = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} must be readable TOML: {error}") from None
+    active = os.environ.get("PREFECT_PROFILE", str(profiles.get("active", "")))
+    return str(profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL", ""))
 
 
 def _start(settings: Settings) -> ServerInfo:

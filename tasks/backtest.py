@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.meta import STAGE as TRAIN_META
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, finished_or_empty, once
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from tasks.tracking import champion_version, log_held_out
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
@@ -61,13 +58,7 @@ def agents_to_score(night: Night) -> list[str]:
     ]
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="backtest-agent",
-    task_run_name="backtest {agent}",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("backtest-agent", "backtest {agent}")
 def backtest_agent(night: Night, agent: str) -> BacktestReceipt:
     """Scores every contender of one agent, and stores curves, weights and figures.
 

@@ -4,13 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import record
-from tasks.retries import RETRY_JITTER, VENDOR_RETRIES, VENDOR_RETRY_DELAYS, vendor_may_recover
+from tasks.retries import vendor_task
 from wealtharena.core import AssetClass, FetchRequest, TableRef, Vendor
 from wealtharena.curation import curate_bars, curate_macro, load_known_actions
 from wealtharena.settings import CONFIG_FOLDER
@@ -39,15 +36,7 @@ class CollectionReceipt:
     tables: dict[str, TableRef] = field(default_factory=dict)
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="collect-class",
-    task_run_name="collect {asset_class}",
-    retries=VENDOR_RETRIES,
-    retry_delay_seconds=VENDOR_RETRY_DELAYS,
-    retry_jitter_factor=RETRY_JITTER,
-    retry_condition_fn=vendor_may_recover,
-)
+@vendor_task("collect-class", "collect {asset_class}")
 def collect_class(night: Night, asset_class: AssetClass) -> CollectionReceipt:
     """Fetches and curates one class; everything is stored before too little coverage is complained about."""
     settings, warehouse = night.settings, night.warehouse
@@ -77,15 +66,7 @@ def collect_class(night: Night, asset_class: AssetClass) -> CollectionReceipt:
     return receipt
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="collect-macro",
-    task_run_name="collect macro",
-    retries=VENDOR_RETRIES,
-    retry_delay_seconds=VENDOR_RETRY_DELAYS,
-    retry_jitter_factor=RETRY_JITTER,
-    retry_condition_fn=vendor_may_recover,
-)
+@vendor_task("collect-macro", "collect macro")
 def collect_macro(night: Night) -> CollectionReceipt:
     """Fetches and curates the macro series; a source without any is no failure."""
     settings, warehouse = night.settings, night.warehouse

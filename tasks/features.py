@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.collection import MACRO, CollectionReceipt
 from tasks.collection import STAGE as COLLECT
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from wealtharena.core import AssetClass, MarketPanel, TableRef
 from wealtharena.indicators import compute_features
 from wealtharena.markets import MARKETS, assemble_panel
@@ -44,13 +41,7 @@ def classes_to_compute(night: Night) -> list[AssetClass]:
     return [name for name in night.asset_classes if str(name) in collected]
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="compute-class-features",
-    task_run_name="features {asset_class}",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("compute-class-features", "features {asset_class}")
 def compute_class_features(night: Night, asset_class: AssetClass) -> FeaturesReceipt:
     """Computes the features of one class, unless the same data were seen before."""
     collected = finished(night, COLLECT, CollectionReceipt)

@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.markets import Market, agent_market
 from tasks.night import Night
 from tasks.receipts import finished
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from tasks.tracking import load_champion
 from tasks.training import STAGE as TRAIN
 from tasks.training import STAGE_META as STAGE
@@ -52,13 +49,7 @@ class Books:
     validation_end: date
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="train-meta-agent",
-    task_run_name="train meta",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("train-meta-agent", "train meta")
 def train_meta(night: Night) -> TrainingReceipt:
     """Trains the allocator on the agents' curves in the validation window, in which none of them was trained."""
     books = candidate_books(night)

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
@@ -16,7 +14,7 @@ from tasks.meta import STAGE as TRAIN_META
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, finished_or_empty, once
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from tasks.trials import run_trials
@@ -69,13 +67,7 @@ def candidate_receipts(night: Night) -> dict[str, TrainingReceipt]:
     }
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="decide-agent",
-    task_run_name="decide {agent}",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("decide-agent", "decide {agent}")
 def decide_agent(night: Night, agent: str) -> DecisionReceipt:
     """Decides about one candidate once a night; a repeat finds the decision and only sees to its consequences."""
     trained = candidate_receipts(night)[agent]

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
 from tasks.collection import MACRO, CollectionReceipt
@@ -17,7 +14,7 @@ from tasks.night import Night
 from tasks.promotion import STAGE as PROMOTE
 from tasks.promotion import DecisionReceipt
 from tasks.receipts import failures, finished_or_empty, record
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from tasks.signals import STAGE as SIGNALS
 from tasks.signals import SignalsReceipt
 from wealtharena.agents.specs import META_AGENT
@@ -53,13 +50,7 @@ class ReportReceipt:
     path: str
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="write-report",
-    task_run_name="report",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("write-report", "report")
 def write_night_report(night: Night) -> ReportReceipt:
     """Writes the report; anew in every run, since what failed may differ."""
     path = night.settings.home / "reports" / f"{night.night_id}.html"

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
@@ -13,7 +11,7 @@ from tasks.meta import champion_books
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from tasks.tracking import champion_version, load_champion
 from wealtharena.agents import fixed_allocation
 from wealtharena.agents.specs import AGENTS, META_AGENT
@@ -56,13 +54,7 @@ def agents_to_signal(night: Night) -> list[str]:
     ]
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="signal-agent",
-    task_run_name="signal {agent}",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("signal-agent", "signal {agent}")
 def signal_agent(night: Night, agent: str) -> SignalsReceipt:
     """The champion's targets, for an account that followed it through the held-out window."""
     model = _champion(night, agent)
@@ -73,13 +65,7 @@ def signal_agent(night: Night, agent: str) -> SignalsReceipt:
     return receipt
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="signal-meta",
-    task_run_name="signal meta",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("signal-meta", "signal meta")
 def signal_meta(night: Night) -> SignalsReceipt:
     """The combined book: the meta-champion's shares times each champion's targets; without one, the fixed fusion."""
     champions = {agent: _identity(night, agent) for agent in (*night.traded, META_AGENT)}

@@ -8,16 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.markets import agent_market
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
-from tasks.retries import not_our_own_verdict
+from tasks.retries import stage_task
 from tasks.tracking import register, start_agent_run
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core import CheckpointRef, MarketPanel
@@ -33,7 +30,7 @@ from wealtharena.tracking import Tracker
 from wealtharena.training.cluster import expected_cost, submit_training
 from wealtharena.training.curves import curve_frame
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
-from wealtharena.training.session import ray_session
+from wealtharena.training.session import deferred_ray_session
 
 STAGE = "train"
 STAGE_META = "train-meta"
@@ -66,11 +63,21 @@ class TrainingReceipt:
     seconds: float
 
 
+_open_cluster: list[Callable[[], None]] = []
+
+
 @contextmanager
 def training_cluster(night: Night) -> Iterator[None]:
-    """Ray for the trainings of a stage: as many side by side as there are workers."""
-    with ray_session(night.settings.training, night.settings.training.num_workers):
+    """Ray for the trainings of the block, opened when the first one begins; an outer block's is used instead."""
+    if _open_cluster:
         yield
+        return
+    with deferred_ray_session(night.settings.training, night.settings.training.num_workers) as open_session:
+        _open_cluster.append(open_session)
+        try:
+            yield
+        finally:
+            _open_cluster.remove(open_session)
 
 
 def agents_to_train(night: Night) -> list[str]:
@@ -81,13 +88,7 @@ def agents_to_train(night: Night) -> list[str]:
     return sorted(agents, key=lambda name: -expected_cost(night.settings.agents[name], symbols[name]))
 
 
-@task(
-    cache_policy=NO_CACHE,
-    name="train-agent",
-    task_run_name="train {agent}",
-    retries=1,
-    retry_condition_fn=not_our_own_verdict,
-)
+@stage_task("train-agent", "train {agent}")
 def train_agent(night: Night, agent: str) -> TrainingReceipt:
     """Trains one agent on its training window; validation picks the checkpoint, the held-out window is not touched."""
     market = agent_market(night, agent)
@@ -145,6 +146,7 @@ def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingRec
     run_id = start_agent_run(tracker, night, agent, data_version)
     shutil.rmtree(job.output_dir, ignore_errors=True)
     try:
+        _open_cluster[-1]()
         result = submit_training(job, _bar(agent, str(job.recipe.algorithm)))
     except Exception:
         tracker.finish(run_id, failed=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -47,6 +48,9 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
 }
+
+
+_writing = {name: Lock() for name in TABLES}
 
 
 class TableSummary(NamedTuple):
@@ -93,15 +97,17 @@ class Warehouse:
         outside = rows.filter(~partition_filter(spec, partition)) if partition else rows.slice(0, 0)
         if outside.num_rows:
             raise WarehouseError(f"table {table}: {outside.num_rows} rows do not belong to partition {partition}")
-        for attempt in range(MAX_ATTEMPTS):
-            try:
-                return self._write_once(spec, rows, partition)
-            except CommitFailedError:
-                wait = min(0.01 * 2**attempt, MAX_WAIT_SECONDS) * (0.5 + secrets.randbelow(1000) / 1000)
-                logger.debug("table %s was changed by another writer, once more in %.2f s", table, wait)
-                time.sleep(wait)
-            except _STORAGE_ERRORS as error:
-                raise _failure(spec, "written", error) from None
+        # Threads of one process queue up instead of undoing one another's commits; other processes are met below.
+        with _writing[table]:
+            for attempt in range(MAX_ATTEMPTS):
+                try:
+                    return self._write_once(spec, rows, partition)
+                except CommitFailedError:
+                    wait = min(0.01 * 2**attempt, MAX_WAIT_SECONDS) * (0.5 + secrets.randbelow(1000) / 1000)
+                    logger.debug("table %s was changed by another writer, once more in %.2f s", table, wait)
+                    time.sleep(wait)
+                except _STORAGE_ERRORS as error:
+                    raise _failure(spec, "written", error) from None
         raise WarehouseError(f"table {table}: other writers committed first in {MAX_ATTEMPTS} attempts")
 
     def read(

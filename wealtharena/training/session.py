@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 from wealtharena.settings.models import TrainingSettings
 
@@ -47,6 +48,27 @@ def ray_session(training: TrainingSettings, num_cpus: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def deferred_ray_session(training: TrainingSettings, num_cpus: int) -> Iterator[Callable[[], None]]:
+    """Gives a function that opens a session when it is first called, from any thread; the block's end closes it.
+
+    A run that finds all its trainings finished never waits for Ray.
+    """
+    # Ray's processes die with the thread that started them, so it must be one that outlives its callers.
+    with ThreadPoolExecutor(1, thread_name_prefix="ray-session") as keeper, ExitStack() as stack:
+
+        def open_here() -> None:
+            import ray
+
+            if not ray.is_initialized():
+                stack.enter_context(ray_session(training, num_cpus))
+
+        try:
+            yield lambda: keeper.submit(open_here).result()
+        finally:
+            keeper.submit(stack.close).result()
 
 
 def quieten_rllib() -> None:

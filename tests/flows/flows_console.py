@@ -1,0 +1,83 @@
+"""The command line in a process of its own, and a profile small enough for a test."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+TINY = """
+run: {as_of: 2023-06-30}
+vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
+windows: {held_out_days: 90, validation_days: 130, embargo_days: 2, min_train_days: 150}
+training: {evaluations: 2, episode_days: 40}
+meta: {env_steps: 4096}
+agents:
+  stocks: &ppo {env_steps: 4096, train_batch_size: 1024, hidden_sizes: [16], num_accounts: 32}
+  crypto: &replay {env_steps: 2048, hidden_sizes: [16], num_accounts: 32}
+  etfs: *ppo
+  currencies: *replay
+  reits: *ppo
+  commodities: *ppo
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last line of the output, as JSON."""
+        parsed: dict[str, Any] = json.loads(self.out.strip().splitlines()[-1])
+        return parsed
+
+
+@dataclass(frozen=True)
+class Console:
+    """The command line in a process of its own, on a home folder of its own."""
+
+    home: Path
+    api_url: str
+
+    def environment(self) -> dict[str, str]:
+        """Variables of the process."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("WEALTHARENA_", "PREFECT_"))}
+        return plain | {
+            "WEALTHARENA_HOME": str(self.home),
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_HOME": str(self.home.parent / "prefect-client"),
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        """The process's command line."""
+        return [sys.executable, "-m", "flows.cli", *arguments]
+
+    def run(self, *arguments: str, timeout_s: float = 500.0) -> Answer:
+        """Runs a command to its end."""
+        done = subprocess.run(
+            self.command(*arguments),
+            env=self.environment(),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
