@@ -106,7 +106,7 @@ def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt
             algorithm=str(recipe.algorithm) if recipe else "PPO",
             champion=signals[name].model if name in signals else "",
             best_baseline=scored[name].best_baseline if name in scored else "",
-            decision={**decision.record, "outcome": decision.outcome, "reason": decision.reason} if decision else None,
+            decision={**decision.record, "champion_version": decision.champion_version} if decision else None,
             failure=reasons.get(name, "an earlier stage failed"),
         )
         reports.append(gather_agent(facts, tables, groups if name == META_AGENT else None))

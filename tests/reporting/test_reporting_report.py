@@ -330,6 +330,7 @@ def test_a_sparkline_spans_its_box() -> None:
         ((Verdict.PROMOTED, Verdict.PROMOTED), "2 of 2 agents promoted."),
         ((Verdict.KEPT, Verdict.PROMOTED), "1 of 2 agents promoted, 1 champion kept."),
         ((Verdict.BASELINE, Verdict.BASELINE), "0 of 2 agents promoted, 2 baselines serve."),
+        ((Verdict.VACANT, Verdict.PROMOTED), "1 of 2 agents promoted, 1 without champion."),
         ((Verdict.FAILED, Verdict.KEPT), "0 of 2 agents promoted, 1 champion kept, 1 failed: A0."),
     ],
 )

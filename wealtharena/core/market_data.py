@@ -12,6 +12,8 @@ from wealtharena.core.asset_class import AssetClass
 
 BAR_COLUMNS = ("session_date", "open", "high", "low", "close", "adj_close", "volume")
 MACRO_COLUMNS = ("reference_date", "value", "available_date")
+ALL_QUARANTINED = "every row went to quarantine"
+"""Why a symbol is missing although its vendor delivered rows."""
 
 
 class Outcome(StrEnum):

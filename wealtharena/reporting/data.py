@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """The champion of the night before stays in service."""
     BASELINE = "baseline serves"
     """No policy is good enough; a fixed rule is the champion."""
+    VACANT = "no champion"
+    """Neither the policy nor a fixed rule is good enough, and nothing was in service before."""
     FAILED = "failed"
     """The agent's training or backtest broke."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wealtharena.core.market_data import ALL_QUARANTINED
 from wealtharena.core.panel import FloatArray
 from wealtharena.reporting.data import (
     NAN,
@@ -63,7 +64,8 @@ class AgentFacts:
         algorithm: that trains it.
         champion: label of the model in service, ``""`` if there is none.
         best_baseline: name of the baseline with the highest Sharpe ratio.
-        decision: record of the gate (see ``Decision.as_record``) with ``outcome`` and ``reason``; None without one.
+        decision: record of the gate (see ``Decision.as_record``) with ``champion_version``, what is in service after it
+            (``""`` if nothing is); None without a decision.
         failure: why there is no decision.
     """
 
@@ -89,7 +91,7 @@ def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, st
     return AgentReport(
         name=facts.name,
         algorithm=facts.algorithm,
-        verdict=_VERDICTS[str(decision["outcome"])] if decision else Verdict.FAILED,
+        verdict=_verdict(decision) if decision else Verdict.FAILED,
         reason=str(decision["reason"]) if decision else facts.failure,
         champion=facts.champion,
         performance=_performance(figures.get(CANDIDATE)),
@@ -142,6 +144,12 @@ def gather_book(weights: Mapping[str, float]) -> tuple[BookPosition, ...]:
     )
 
 
+def _verdict(decision: Mapping[str, Any]) -> Verdict:
+    """A refused candidate leaves the champion in service, or nothing if there is none."""
+    verdict = _VERDICTS[str(decision["outcome"])]
+    return Verdict.VACANT if verdict is Verdict.KEPT and not decision["champion_version"] else verdict
+
+
 def _figures(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {
         str(strategy): dict(zip(rows["metric"], rows["value"].astype(float), strict=True))
@@ -156,7 +164,7 @@ def _performance(figures: Mapping[str, float] | None) -> Performance | None:
         total_return=figures.get("total_return", NAN),
         sharpe=figures.get("sharpe", NAN),
         sharpe_standard_error=figures.get("sharpe_standard_error", NAN),
-        max_drawdown=-figures.get("max_drawdown", NAN),
+        max_drawdown=0.0 - figures.get("max_drawdown", NAN),  # not -0.0 for an account that never fell
         turnover=figures.get("annual_turnover", NAN),
         volatility=figures.get("volatility", NAN),
     )
@@ -223,13 +231,14 @@ def _symbol(outcome: Mapping[Any, Any], coverage: Mapping[Any, Any] | None) -> S
             observed_sessions=rows,
             expected_sessions=rows,
         )
+    observed = int(coverage["observed_sessions"])
     return SymbolCoverage(
         symbol=str(outcome["symbol"]),
         outcome=str(outcome["outcome"]),
-        reason=str(outcome["reason"]),
+        reason=str(outcome["reason"]) or ("" if observed else ALL_QUARANTINED),
         first_session=_day(coverage["first_session"]),
         last_session=_day(coverage["last_session"]),
-        observed_sessions=int(coverage["observed_sessions"]),
+        observed_sessions=observed,
         expected_sessions=int(coverage["expected_sessions"]),
         delisted_on=_day(coverage["delisted_on"]),
     )

@@ -32,12 +32,15 @@ def summary_sentence(data: ReportData) -> str:
         return "No agent was trained."
     by_verdict = {verdict: [a.name for a in data.agents if a.verdict is verdict] for verdict in Verdict}
     promoted, kept = len(by_verdict[Verdict.PROMOTED]), len(by_verdict[Verdict.KEPT])
-    baselines, failed = len(by_verdict[Verdict.BASELINE]), by_verdict[Verdict.FAILED]
+    baselines, vacant = len(by_verdict[Verdict.BASELINE]), len(by_verdict[Verdict.VACANT])
+    failed = by_verdict[Verdict.FAILED]
     parts = [f"{promoted} of {len(data.agents)} agents promoted"]
     if kept:
         parts.append(f"{kept} {_plural('champion', kept)} kept")
     if baselines:
         parts.append(f"{baselines} {_plural('baseline', baselines)} {'serves' if baselines == 1 else 'serve'}")
+    if vacant:
+        parts.append(f"{vacant} without champion")
     if failed:
         parts.append(f"{len(failed)} failed: {', '.join(display_name(name) for name in failed)}")
     return ", ".join(parts) + "."
