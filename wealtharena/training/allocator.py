@@ -8,6 +8,10 @@ from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings
 
+# The agents' validation window is all the allocator may learn from: two thirds to train on, a third to choose by.
+_TRAIN_SHARE = 2 / 3
+_MIN_SESSIONS = 40
+
 
 def meta_agent_settings(settings: Settings) -> AgentSettings:
     """``settings.meta`` as a recipe; what it does not name has the defaults of ``AgentSettings``."""
@@ -17,11 +21,6 @@ def meta_agent_settings(settings: Settings) -> AgentSettings:
         learning_rate=settings.meta.learning_rate,
         long_only=True,
     )
-
-
-# The agents' validation window is all the allocator may learn from: two thirds to train on, a third to choose by.
-_TRAIN_SHARE = 2 / 3
-_MIN_SESSIONS = 40
 
 
 def split_strategies(panel: MarketPanel, last: date, embargo_days: int) -> tuple[MarketPanel, MarketPanel]:
