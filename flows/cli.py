@@ -52,11 +52,13 @@ def nightly(
         for name in agent or []:
             resolve_agent(name)  # a misspelt name should not have to wait for the server
         server = _prepare(profile, overrides, verbose)
+        from prefect import tags
+
         from flows.nightly import nightly as flow
         from flows.summary import print_conclusion
 
         terminal.errors.print(f"Prefect UI: {server.ui_url}")
-        with terminal.progress_bars(verbose):
+        with terminal.progress_bars(verbose), tags("wealtharena", "ad-hoc"):
             state: Any = flow(
                 profile=profile,
                 as_of=_day(as_of),
@@ -117,9 +119,9 @@ def _add_stage_command(stage: str, help_text: str) -> None:
             night = open_night(settings, list(agent or []) or None, force, latest_opened=stage != "collect")
             with terminal.progress_bars(verbose), night_run(night) as outcome:
                 result = STAGES[stage](night)
-                outcome.succeeded = not result.failed
+                outcome.succeeded = result.succeeded
             print_stage(night, result, as_json)
-        if result.failed:
+        if not result.succeeded:
             raise typer.Exit(terminal.EXIT_FAILED)
 
 

@@ -21,6 +21,9 @@ from wealtharena.settings import load_settings
 AFTER_TRAINING = "backtest"
 """First stage that needs no Ray any more: what it held is free for the rest of the night."""
 
+FOUNDATIONS = ("collect", "features")
+"""Stages without which no agent has a market: where one of them finishes no class, the rest would only echo it."""
+
 
 def _run_name() -> str:
     parameters = flow_run.get_parameters()
@@ -37,8 +40,9 @@ def nightly(
 ) -> State[NightConclusion]:
     """Collect, compute features, train, backtest, promote, signal and report.
 
-    A stage that fails for one agent goes on with the others; the night then ends failed and says which. A night that
-    was run before with the same data, settings and seed repeats nothing.
+    A stage that fails for one agent goes on with the others; the night then ends failed and says which. Without the
+    market of a single class it ends at once. A night that was run before with the same data, settings and seed
+    repeats nothing.
 
     Args:
         profile: quickstart, files, nightly, or the path of a YAML file.
@@ -61,6 +65,8 @@ def nightly(
             except PipelineError as error:
                 # Nothing of an earlier stage is left to work on; the report still tells what happened.
                 results.append(StageResult(stage, failed={"all": str(error)}))
+            if stage in FOUNDATIONS and not results[-1].done.keys() & set(map(str, night.asset_classes)):
+                break
         conclusion = conclude_night(night, results)
         outcome.succeeded = conclusion.succeeded
     if not conclusion.succeeded:

@@ -1,10 +1,11 @@
 """Prints how a night or a stage ended."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from flows import terminal
-from tasks.conclusion import AgentRow, NightConclusion
+from tasks.conclusion import FAILED, AgentRow, NightConclusion, places_by_reason
 from tasks.night import Night
 from tasks.signals import SignalsReceipt
 from tasks.stage import StageResult
@@ -15,12 +16,9 @@ _NUMBERS = ("return", "Sharpe", "drawdown", "base Sharpe")
 
 def print_conclusion(conclusion: NightConclusion, prefect_url: str, as_json: bool) -> None:
     """The closing table, what went wrong, and the places to look."""
-    title = f"Night {conclusion.night}: held-out window, after costs"
-    _print_agents(title, conclusion.agents)
-    for place, reason in conclusion.failures.items():
-        terminal.report_error(f"{place}: {reason}", as_json=False)
-    for place, reason in conclusion.problems.items():
-        terminal.report_error(f"{place}: {reason}", as_json=False)
+    if conclusion.report or any(row.decision != FAILED for row in conclusion.agents):
+        _print_agents(f"Night {conclusion.night}: held-out window, after costs", conclusion.agents)
+    _print_failures({**conclusion.failures, **conclusion.problems})
     terminal.console.print(f"Report   {conclusion.report or 'not written'}", soft_wrap=True)
     terminal.console.print(f"Prefect  {prefect_url}", soft_wrap=True)
     terminal.console.print(f"MLflow   {conclusion.mlflow}  (`wealtharena mlflow` shows it)", soft_wrap=True)
@@ -60,8 +58,7 @@ def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
     else:
         rows = [[item, "done", _described(receipt)] for item, receipt in result.done.items()]
         terminal.print_table(f"{result.stage} of night {night.night_id}", ["item", "", "result"], rows)
-    for place, reason in {**result.failed, **result.warnings}.items():
-        terminal.report_error(f"{place}: {reason}", as_json=False)
+    _print_failures({**result.failed, **result.warnings})
     if as_json:
         done = {item: asdict(receipt) for item, receipt in result.done.items()}
         problems = {"failed": result.failed, "warnings": result.warnings}
@@ -82,6 +79,14 @@ def _described(receipt: Any) -> str:
         if getattr(receipt, name, ""):
             return f"{name.replace('_', ' ')}: {getattr(receipt, name)}"
     return f"{receipt.symbols} symbols" if hasattr(receipt, "symbols") else ""
+
+
+def _print_failures(reasons: Mapping[str, str]) -> None:
+    """One message, whatever went wrong; places that failed for one and the same reason share a line."""
+    lines = [f"{', '.join(places)}: {reason}" for reason, places in places_by_reason(reasons).items()]
+    if lines:
+        introduction = [f"{len(reasons)} parts failed or need mending"] if len(lines) > 1 else []
+        terminal.report_error("\n  ".join(introduction + lines), as_json=False)
 
 
 def _percent(value: float | None) -> str:

@@ -41,7 +41,7 @@ def friendly_errors(as_json: bool) -> Iterator[None]:
 
 def report_error(message: str, as_json: bool) -> None:
     """One clear message on standard error, and as the last line of standard output when a machine listens."""
-    errors.print(f"[bold red]Error:[/] {_escaped(message)}")
+    errors.print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True)
     if as_json:
         print_json({"error": message})
 

@@ -1,6 +1,6 @@
 """How the night ended: one row per agent, every failure with its reason, and where to look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.backtest import STAGE as BACKTEST
@@ -14,6 +14,9 @@ from tasks.reporting import ReportReceipt
 from tasks.stage import StageResult
 from tasks.trials import CANDIDATE
 from wealtharena.tracking import tracking_uri
+
+FAILED = "failed"
+"""Stands for the decision about an agent that did not get that far."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,16 @@ class NightConclusion:
 
     def failure_text(self) -> str:
         """All failures and problems in one line."""
-        return "; ".join(f"{place}: {reason}" for place, reason in {**self.failures, **self.problems}.items())
+        grouped = places_by_reason({**self.failures, **self.problems})
+        return "; ".join(f"{', '.join(places)}: {reason}" for reason, places in grouped.items())
+
+
+def places_by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """The places that failed for each reason, in the order of their first appearance."""
+    grouped: dict[str, list[str]] = {}
+    for place, reason in reasons.items():
+        grouped.setdefault(reason, []).append(place)
+    return grouped
 
 
 def conclude_night(night: Night, results: Sequence[StageResult]) -> NightConclusion:
@@ -107,6 +119,6 @@ def _row(
         max_drawdown=figures.get("max_drawdown"),
         baseline=baseline,
         baseline_sharpe=scored.figures[baseline].get("sharpe") if scored and baseline else None,
-        decision=decided.outcome if decided else "failed",
+        decision=decided.outcome if decided else FAILED,
         reason=decided.reason if decided else (why or "an earlier stage failed"),
     )

@@ -92,8 +92,9 @@ def failures(night: Night) -> dict[tuple[str, str], str]:
 
 
 def _find(night: Night, where: Mapping[str, str]) -> str | None:
+    """The latest receipt: what was repeated or mended stands for what was there before."""
     rows = _rows(night, {**where, "status": DONE})
-    return rows[0]["receipt"] if rows else None
+    return max(rows, key=lambda row: row["finished_at"])["receipt"] if rows else None
 
 
 def _rows(night: Night, where: Mapping[str, str]) -> list[dict[str, str]]:

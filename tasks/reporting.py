@@ -17,6 +17,7 @@ from tasks.receipts import failures, finished_or_empty, record
 from tasks.retries import stage_task
 from tasks.signals import STAGE as SIGNALS
 from tasks.signals import SignalsReceipt
+from tasks.tracking import log_report
 from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.hashing import hash_json
@@ -56,6 +57,7 @@ def write_night_report(night: Night) -> ReportReceipt:
     path = night.settings.home / "reports" / f"{night.night_id}.html"
     receipt = ReportReceipt(str(_write(night, path).resolve()))
     record(night, STAGE, "html", receipt, ReportReceipt)
+    log_report(night, path)
     return receipt
 
 

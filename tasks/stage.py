@@ -19,3 +19,8 @@ class StageResult:
     done: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Everything was done and nothing has to be mended."""
+        return not self.failed and not self.warnings

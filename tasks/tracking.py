@@ -76,3 +76,9 @@ def log_held_out(night: Night, agent: str, figures: dict[str, float | None]) -> 
     run_id = tracker.start_agent(start_night_run(tracker, night), agent)
     tracker.log_metrics(run_id, {f"held_out_{name}": value for name, value in figures.items() if value is not None})
     tracker.finish(run_id)
+
+
+def log_report(night: Night, path: Path) -> None:
+    """Keeps a copy of the report with the night's run."""
+    tracker = Tracker(night.settings)
+    tracker.log_artifact(start_night_run(tracker, night), path, "report")

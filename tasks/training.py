@@ -145,6 +145,7 @@ def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingRec
     data_version = job.panel_train.content_hash
     run_id = start_agent_run(tracker, night, agent, data_version)
     shutil.rmtree(job.output_dir, ignore_errors=True)
+    tell(ProgressEvent(STAGE, agent, 0, job.recipe.env_steps, f"{job.recipe.algorithm} waits for a core"))
     try:
         _open_cluster[-1]()
         result = submit_training(job, _bar(agent, str(job.recipe.algorithm)))
