@@ -271,3 +271,12 @@ def test_every_decision_is_reproducible_reasoned_and_leaves_a_sound_champion(
     if decision.outcome is DecisionOutcome.BASELINE_CHAMPION:
         assert champion is None or not champion.finite
         assert decision.champion_label.startswith("baseline:")
+
+
+def test_a_compound_loss_never_beats_cash_whatever_its_mean() -> None:
+    loser = card(sharpe=0.04, total_return=-0.003, drawdown=0.17)
+    vacancy = decide(loser, None, {"cash": CASH}, RULES, RISK)
+    assert (vacancy.outcome, vacancy.winner) == (DecisionOutcome.BASELINE_CHAMPION, "cash")
+    assert "from an account that lost 0.3%" in vacancy.reason
+    cash_champion = replace(CASH, name="etfs v1 (cash)")
+    assert decide(loser, cash_champion, {"cash": CASH}, RULES, RISK).outcome is DecisionOutcome.REJECTED

@@ -108,7 +108,7 @@ def _soundness_checks(candidate: ScoreCard, rules: PromotionSettings, risk: Risk
 def _sharpe_check(candidate: ScoreCard, champion: ScoreCard, rules: PromotionSettings) -> Check:
     """Strictly better: equal is no reason to switch. Hence no promoted candidate is dominated by the champion."""
     threshold = champion.merit + rules.min_sharpe_gain
-    return Check("sharpe_above_champion", candidate.metrics.sharpe > threshold, candidate.metrics.sharpe, threshold)
+    return Check("sharpe_above_champion", candidate.merit > threshold, candidate.metrics.sharpe, threshold)
 
 
 def _drawdown_check(candidate: ScoreCard, champion: ScoreCard, rules: PromotionSettings) -> list[Check]:

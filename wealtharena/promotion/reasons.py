@@ -58,7 +58,13 @@ def _failure(check: Check, candidate: ScoreCard, opponent: ScoreCard | None) -> 
             return f"{name} falls {value:.1%} from its peak, against {_title(opponent)} at most {threshold:.1%} may be"
         case _:
             asked = f"Sharpe {value:.2f} of {name} is not above the {threshold:.2f} that {_title(opponent)} asks for"
-            return asked + _dominance(candidate, opponent)
+            return asked + _loss(candidate) + _dominance(candidate, opponent)
+
+
+def _loss(candidate: ScoreCard) -> str:
+    """Without it a positive Sharpe ratio that counts for nothing would be a riddle."""
+    loses = candidate.metrics.total_return < 0.0 < candidate.metrics.sharpe
+    return f" from an account that lost {-candidate.metrics.total_return:.1%}" if loses else ""
 
 
 def _dominance(candidate: ScoreCard, opponent: ScoreCard | None) -> str:

@@ -53,8 +53,14 @@ class ScoreCard:
 
     @property
     def merit(self) -> float:
-        """Sharpe ratio, or 0 for an account that never moved: cash is worth more than a loss and less than a gain."""
-        return 0.0 if math.isnan(self.metrics.sharpe) else self.metrics.sharpe
+        """What the gate compares: the Sharpe ratio, with cash at 0.
+
+        An account that never moved has 0. One that lost money has at most 0, however its mean return came out:
+        volatility can make a compound loss of a positive mean.
+        """
+        if math.isnan(self.metrics.sharpe):
+            return 0.0
+        return min(self.metrics.sharpe, 0.0) if self.metrics.total_return < 0.0 else self.metrics.sharpe
 
     def as_record(self) -> dict[str, Any]:
         """JSON-safe summary: no return series, NaN as None."""
