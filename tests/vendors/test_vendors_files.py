@@ -102,7 +102,7 @@ def test_text_in_a_price_cell_is_named_and_its_row_left_out(tmp_path: Path) -> N
     put(tmp_path, "market/etfs/SPY.csv", text)
     result = one(vendor(tmp_path), "SPY")
     assert result.outcome is Outcome.ROWS
-    assert result.unparsed == (("2020-01-08", "open", "ten"), ("line 9", "date", "10/01/20"))
+    assert result.unparsed == (("2020-01-08 (line 7)", "open", "ten"), ("line 9", "date", "10/01/20"))
     assert len(result.frame) == 38
     assert pd.Timestamp(2020, 1, 8) not in result.frame["session_date"].tolist()
 
@@ -125,7 +125,10 @@ def test_empty_cells_are_missing_values_not_errors(tmp_path: Path) -> None:
         ("date,open,high,low\n2020-01-02,1,1,1\n", r"SPY.csv: the header must name .*; missing close, got date, open"),
         ("", "SPY.csv: the header must name .*got no header"),
         (HEADER + "2020-01-02,1,1\n", "SPY.csv: the file must be readable as csv, got: .*Expected 7 columns, got 3"),
-        (HEADER + "2020-01-02,a,b,1,1,1,1\n", r"at most 5% .* got 2 of 7; .* 2020-01-02, column open, value 'a'"),
+        (
+            HEADER + "2020-01-02,a,b,1,1,1,1\n",
+            r"at most 5% .* got 2 of 7; .* 2020-01-02 \(line 2\), column open, value 'a'",
+        ),
         (HEADER + "02.01.2020,1,1,1,1,1,1\n", r"got 1 of 7; the first is line 2, column date, value '02.01.2020'"),
     ],
 )

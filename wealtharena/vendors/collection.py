@@ -9,6 +9,7 @@ import pandas as pd
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.market_data import (
+    ALL_QUARANTINED,
     BAR_COLUMNS,
     MACRO_COLUMNS,
     FetchRequest,
@@ -72,11 +73,13 @@ def instrument_rows(instruments: Sequence[Instrument]) -> pd.DataFrame:
 
 
 def problems(collected: Collected) -> tuple[str, ...]:
-    """Input that a person should mend: what the vendor rejected, and cells that are no numbers."""
+    """Input that a person should mend: what the vendor rejected, and per symbol the first cell that is no number."""
     rejected = collected.outcomes[collected.outcomes["outcome"] == str(Outcome.REJECTED)]
     texts = [f"{symbol}: {reason}" for symbol, reason in zip(rejected["symbol"], rejected["reason"], strict=True)]
     cells = collected.unparsed
-    texts += [f"{symbol}: {reason}" for symbol, reason in zip(cells["symbol"], cells["reason"], strict=True)]
+    for symbol, reasons in cells.groupby("symbol", sort=True)["reason"]:
+        more = f", and {len(reasons) - 1} more like it" if len(reasons) > 1 else ""
+        texts.append(f"{symbol}: {reasons.iloc[0]}{more}")
     return tuple(texts)
 
 
@@ -84,7 +87,7 @@ def missing_symbols(collected: Collected, curated: Sequence[str]) -> dict[str, s
     """Reason per symbol that was asked for and is not among those with ``curated`` rows."""
     present = set(curated)
     return {
-        symbol: reason or "every row went to quarantine"
+        symbol: reason or ALL_QUARANTINED
         for symbol, reason in zip(collected.outcomes["symbol"], collected.outcomes["reason"], strict=True)
         if symbol not in present
     }
@@ -94,8 +97,10 @@ def require_coverage(asset_class: AssetClass, asked: int, missing: Mapping[str, 
     """Raises a DataWindowError that names the missing symbols if too few of a class have data."""
     share = 1.0 - len(missing) / asked if asked else 0.0
     if share < min_coverage:
-        reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(missing.items())[:MAX_REASONS])
-        more = f" and {len(missing) - MAX_REASONS} more" if len(missing) > MAX_REASONS else ""
+        # Where nothing came, one reason as a rule is the reason of all.
+        shown = MAX_REASONS if share else 1
+        reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(missing.items())[:shown])
+        more = f" and {len(missing) - shown} more" if len(missing) > shown else ""
         raise DataWindowError(
             f"{asset_class}: vendors.min_coverage asks for {min_coverage:.0%} of {asked} symbols, got {share:.0%} "
             f"({reasons or 'the source has no symbol of this class'}{more})"
@@ -143,6 +148,8 @@ def _outcome(result: FetchResult, date_column: str) -> tuple[str, str, str, int,
 
 
 def _unparsed(symbol: str, label: str, column: str, text: str) -> tuple[str, pd.Timestamp | None, str, str, str, str]:
-    day = pd.to_datetime(label, errors="coerce")
-    reason = f"{column} must be a number, got {text!r}" if column != "date" else f"date must be ISO, got {text!r}"
+    # A label begins with the row's date, unless it is the date that cannot be read.
+    day = pd.to_datetime(label[:10], format="%Y-%m-%d", errors="coerce")
+    rule = "a number" if column not in ("date", "available_date") else "an ISO date"
+    reason = f"{column} must be {rule}, got {text!r} at {label}"
     return symbol, None if pd.isna(day) else day, "not_a_number", column, text, reason

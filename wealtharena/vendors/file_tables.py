@@ -29,7 +29,8 @@ class FileTable:
     Attributes:
         frame: date column as ``datetime64[us]``, the others float64, NaN where the file has none; in file order.
         unparsed: (row label, column, text) of each cell that is neither a number or date nor empty, or an empty date;
-            the label is the row's ISO date, or ``line n`` where the date itself cannot be read.
+            the label is the row's ISO date and line, ``2020-01-08 (line 7)``, or ``line 7`` where the date itself
+            cannot be read.
     """
 
     frame: pd.DataFrame
@@ -114,7 +115,8 @@ def _unparsed_cells(
     texts: "dict[str, pd.Series[Any]]", wrong: dict[str, np.ndarray[Any, Any]], dates: "pd.Series[Any]", key: str
 ) -> Iterator[UnparsedCell]:
     for row in np.flatnonzero(np.logical_or.reduce(list(wrong.values()))):
-        label = f"line {row + 2}" if wrong[key][row] else str(dates.iloc[row].date())
+        line = f"line {row + 2}"
+        label = line if wrong[key][row] else f"{dates.iloc[row].date()} ({line})"
         for column, mask in wrong.items():
             if mask[row]:
                 value = texts[column].iloc[row]

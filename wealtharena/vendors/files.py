@@ -132,7 +132,14 @@ class FilesVendor:
         files = [file for file in self._market_files.values() if file.instrument.asset_class is asset_class]
         if not files:
             raise VendorRejected(f"{self._root / 'market'}: there must be files of every class, none of {asset_class}")
-        days = {file.instrument.symbol: _bar_days(file.path, today) for file in files}
+        days: dict[str, pd.DatetimeIndex] = {}
+        refused: list[str] = []
+        for file in files:
+            try:
+                days[file.instrument.symbol] = _bar_days(file.path, today)
+            except VendorRejected as error:
+                days[file.instrument.symbol] = pd.DatetimeIndex([], dtype="datetime64[us]")
+                refused.append(str(error))
         last_bars = {symbol: index[-1].date() for symbol, index in days.items() if len(index)}
         exchanges = {file.instrument.symbol: file.instrument.exchange for file in files}
         ended = ended_alone(last_bars, exchanges, self._stale_sessions, today)
@@ -140,9 +147,10 @@ class FilesVendor:
         counts = pd.concat([index.to_series() for index in live]).groupby(level=0).size()
         covered = counts.index[counts >= min_coverage * len(live)]
         if covered.empty:
+            unread = "".join(f"; {reason}" for reason in refused)
             raise VendorRejected(
                 f"{self._root / 'market'}: no day up to {today} has bars of {min_coverage:.0%} of the "
-                f"{len(live)} live symbols of {asset_class} (vendors.min_coverage)"
+                f"{len(live)} live symbols of {asset_class} (vendors.min_coverage){unread}"
             )
         return pd.Timestamp(covered[-1]).date()
 
@@ -184,11 +192,8 @@ def _read_macro(path: Path) -> FileTable:
 
 
 def _bar_days(path: Path, today: date) -> pd.DatetimeIndex:
-    """Days up to ``today`` on which a file has a close, sorted; none for a file that cannot be read."""
-    try:
-        frame = _read_bars(path).frame
-    except VendorRejected:
-        return pd.DatetimeIndex([], dtype="datetime64[us]")
+    """Days up to ``today`` on which a file has a close, sorted."""
+    frame = _read_bars(path).frame
     known = frame["close"].notna() & (frame["session_date"] <= pd.Timestamp(today))
     return pd.DatetimeIndex(frame.loc[known, "session_date"].drop_duplicates().sort_values())
 
@@ -204,7 +209,10 @@ def _result(symbol: str, path: Path, table: FileTable, request: FetchRequest, ba
     inside = table.frame[date_column].between(pd.Timestamp(request.start), pd.Timestamp(request.end))
     rows = table.frame.loc[inside, list(columns)].reset_index(drop=True)
     if rows.empty:
-        return _no_rows(symbol, Outcome.EMPTY, f"{path}: no row from {request.start} to {request.end}", columns)
+        days = table.frame[date_column]
+        held = f"; its rows run from {days.min().date()} to {days.max().date()}" if len(days) else ""
+        reason = f"{path}: no row from {request.start} to {request.end}{held}"
+        return _no_rows(symbol, Outcome.EMPTY, reason, columns)
     unparsed = tuple(cell for cell in table.unparsed if _inside(cell, request))
     return FetchResult(symbol, Outcome.ROWS, "", rows, hash_file(path), basis, unparsed)
 
@@ -212,7 +220,7 @@ def _result(symbol: str, path: Path, table: FileTable, request: FetchRequest, ba
 def _inside(cell: UnparsedCell, request: FetchRequest) -> bool:
     """Whether an unreadable cell's row lies between the days asked for; rows without a date always do."""
     label = cell[0]
-    return label.startswith("line") or request.start <= date.fromisoformat(label) <= request.end
+    return label.startswith("line") or request.start <= date.fromisoformat(label[:10]) <= request.end
 
 
 def _no_rows(symbol: str, outcome: Outcome, reason: str, columns: tuple[str, ...]) -> FetchResult:
