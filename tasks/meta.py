@@ -7,7 +7,7 @@ from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.markets import Market, agent_market
 from tasks.night import Night
-from tasks.receipts import finished
+from tasks.receipts import finished, finished_or_empty
 from tasks.retries import stage_task
 from tasks.tracking import load_champion
 from tasks.training import STAGE as TRAIN
@@ -61,7 +61,7 @@ def train_meta(night: Night) -> TrainingReceipt:
 
 def candidate_books(night: Night) -> Books:
     """Books of the night's new agents; for an agent that was not trained, of its champion."""
-    trained = finished(night, TRAIN, TrainingReceipt)
+    trained = finished_or_empty(night, TRAIN, TrainingReceipt)
     models = {
         agent: candidate(trained[agent]) if agent in trained else load_champion(night, agent)
         for agent in _with_market(night)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from tasks.features import STAGE as FEATURES
@@ -88,7 +89,9 @@ def _signal_meta(night: Night) -> SignalsReceipt:
     meta = load_champion(night, META_AGENT)
     shares: list[float]
     if meta is None:
-        label, shares = "weighted fusion", fixed_allocation(names, night.settings.meta.fusion_weights).tolist()
+        fused = fixed_allocation(names, night.settings.meta.fusion_weights)
+        # An agent is an asset of the combined account, under the limit that the fusion was scored with.
+        label, shares = "weighted fusion", np.minimum(fused, night.settings.risk.max_weight).tolist()
     else:
         rules = TradingRules.from_settings(night.settings, META_AGENT)
         window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))

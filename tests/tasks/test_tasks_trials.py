@@ -1,0 +1,182 @@
+"""Candidate, champion and baselines of a night: real data, bundles, registry and tables; only nothing is trained."""
+
+import math
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.backtest import BacktestReceipt, agents_to_score, backtest_agent
+from tasks.baselines import register_baseline
+from tasks.collection import collect_class
+from tasks.features import compute_class_features
+from tasks.markets import agent_market
+from tasks.meta import champion_books
+from tasks.night import Night
+from tasks.receipts import record
+from tasks.signals import signal_agent, signal_meta
+from tasks.training import STAGE as TRAIN
+from tasks.training import TrainingReceipt
+from tasks.trials import run_trials, trained_candidate
+from wealtharena.core.errors import ModelIntegrityError, PipelineError
+from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines
+from wealtharena.execution import TradingRules
+from wealtharena.promotion import Kind
+from wealtharena.serving.checkpoints import ModelCheckpoint
+from wealtharena.serving.manifest import ModelCard, ModelKind
+from wealtharena.settings import Settings
+from wealtharena.tracking import ModelRegistry, Tracker
+
+LIMIT = Settings().risk.max_weight
+BASELINES = {"equal_weight", "cash", "time_series_momentum"}
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """Two classes with features; ETFs have a champion that buys everything, REITs one that stays in cash."""
+    settings = Settings.model_validate(
+        {
+            "home": tmp_path_factory.mktemp("trials") / "home",
+            "run": {"asset_classes": ["etfs", "reits"], "as_of": "2022-06-30"},
+            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2019-01-02"}},
+            "windows": {"held_out_days": 90, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
+            "features": {"macro": False},
+            "meta": {"fusion_weights": {"etfs": 1.0, "reits": 0.0}},
+        }
+    )
+    made = Night(settings=settings, as_of=date(2022, 6, 30), run_id="r", agents=("etfs", "reits"), with_meta=True)
+    for asset_class in made.asset_classes:
+        collect_class.fn(made, asset_class)
+        compute_class_features.fn(made, asset_class)
+    return made
+
+
+@pytest.fixture(scope="module")
+def champions(night: Night) -> dict[str, str]:
+    """Version of each champion."""
+    registry = ModelRegistry(Tracker(night.settings))
+    versions = {
+        agent: register_baseline(night, agent, rule) for agent, rule in (("etfs", "equal_weight"), ("reits", "cash"))
+    }
+    for agent, version in versions.items():
+        registry.promote(agent, version, "test")
+    return versions
+
+
+def store_candidate(night: Night, agent: str, baseline: str) -> TrainingReceipt:
+    """A training's receipt whose bundle holds a rule: trials do not look at what stands behind the scores."""
+    card = ModelCard(
+        agent=agent,
+        kind=ModelKind.BASELINE,
+        baseline=baseline,
+        rules=TradingRules.from_settings(night.settings, agent),
+        settings_hash="s" * 64,
+        data_version="d" * 64,
+        seed=1,
+    )
+    ref = ModelCheckpoint(night.settings.home).save_checkpoint(
+        agent, f"candidate-{baseline}", card, None, datetime(2022, 6, 30, tzinfo=UTC)
+    )
+    receipt = TrainingReceipt(agent, ref, "9", "run", "PPO", "w" * 64, None, None, 1.0)
+    record(night, TRAIN, agent, receipt, TrainingReceipt)
+    return receipt
+
+
+def assert_same_account(one: BacktestResult, other: BacktestResult) -> None:
+    for name in ("dates", "equity", "weights", "turnover", "cost"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_an_agent_is_scored_once_it_is_trained_or_in_service(night: Night) -> None:
+    """The first test of the module: nobody is in service yet."""
+    assert agents_to_score(night) == []
+    with pytest.raises(PipelineError, match="the meta-agent needs two agents with a policy or champion, got 0"):
+        champion_books(night)
+
+
+def test_a_champion_and_the_baselines_trade_the_same_held_out_window(night: Night, champions: dict[str, str]) -> None:
+    trials = run_trials(night, "etfs")
+    market = agent_market(night, "etfs")
+    expected = backtest_baselines(market.panel, market.windows.held_out, market.rules)
+    assert set(trials.results) == {"champion", *BASELINES}
+    assert_same_account(trials.results["champion"], expected["equal_weight"])
+    for name in BASELINES:
+        assert_same_account(trials.results[name], expected[name])
+    assert trials.candidate is None
+    assert trials.champion is not None
+    assert (trials.champion.kind, trials.champion_version) == (Kind.BASELINE, champions["etfs"])
+    assert trials.champion.name == f"etfs v{champions['etfs']} (equal_weight)"
+    assert trials.champion.bundle_hash
+    assert set(trials.baselines) == BASELINES
+
+
+@pytest.mark.usefixtures("champions")
+def test_tonights_candidate_is_scored_beside_the_champion(night: Night) -> None:
+    forced = night.model_copy(update={"as_of": date(2022, 6, 29)})
+    for asset_class in forced.asset_classes:
+        collect_class.fn(forced, asset_class)
+        compute_class_features.fn(forced, asset_class)
+    receipt = store_candidate(forced, "reits", "time_series_momentum")
+    trials = run_trials(forced, "reits")
+    assert_same_account(trials.results["candidate"], trials.results["time_series_momentum"])
+    assert trials.candidate is not None
+    assert trials.candidate.bundle_hash == receipt.checkpoint.bundle_hash
+    assert trials.champion is not None
+    assert trials.champion.window == trials.candidate.window
+    assert trained_candidate(night, "reits") is None
+
+
+@pytest.mark.usefixtures("champions")
+def test_a_damaged_candidate_is_refused(night: Night) -> None:
+    other = night.model_copy(update={"as_of": date(2022, 6, 28)})
+    receipt = store_candidate(other, "etfs", "cash")
+    altered = {**receipt.__dict__, "checkpoint": receipt.checkpoint.__class__(receipt.checkpoint.uri, "", "", "0" * 64)}
+    record(other, TRAIN, "etfs", TrainingReceipt(**altered), TrainingReceipt)
+    with pytest.raises(ModelIntegrityError):
+        trained_candidate(other, "etfs")
+
+
+@pytest.mark.usefixtures("champions")
+def test_the_combined_book_is_what_the_shares_make_of_the_agents_books(night: Night) -> None:
+    trials = run_trials(night, "meta")
+    books = champion_books(night)
+    assert set(trials.results) == {"weighted_fusion", *BASELINES}
+    assert set(trials.baselines) == BASELINES
+    assert trials.champion is None
+    assert trials.champion_version == ""
+    fused = trials.results["weighted_fusion"]
+    assert fused.dates[0].astype(object) == books.held_out_start
+    assert fused.dates[-1].astype(object) == date(2022, 6, 30)
+    # Only the ETFs' champion has capital, as much as one asset may have: its orders are the book's.
+    own = books.paths["etfs"]
+    places = [fused.symbols.index(symbol) for symbol in own.symbols]
+    there = np.isin(own.dates, fused.dates)
+    np.testing.assert_allclose(fused.target_weights[:, places], LIMIT * own.target_weights[there], atol=1e-12)
+    np.testing.assert_allclose(np.delete(fused.target_weights, places, axis=1), 0.0)
+    assert trials.results["cash"].equity.tolist() == [1.0] * len(fused.dates)
+
+
+@pytest.mark.usefixtures("champions")
+def test_without_an_allocator_the_signals_are_those_of_the_fusion_that_was_scored(night: Night) -> None:
+    receipt = signal_meta.fn(night)
+    etfs = signal_agent.fn(night, "etfs").weights
+    assert (receipt.model, receipt.shares) == ("weighted fusion", {"etfs": LIMIT, "reits": 0.0})
+    assert sum(etfs.values()) == pytest.approx(1.0)
+    expected = {f"etfs/{symbol}": LIMIT * weight for symbol, weight in etfs.items()}
+    assert {name: weight for name, weight in receipt.weights.items() if weight} == pytest.approx(expected)
+
+
+@pytest.mark.usefixtures("champions")
+def test_scores_are_stored_once_and_name_the_best_baseline_that_moved(night: Night) -> None:
+    receipt = backtest_agent.fn(night, "etfs")
+    assert receipt == backtest_agent.fn(night.model_copy(update={"run_id": "again"}), "etfs")
+    assert isinstance(receipt, BacktestReceipt)
+    assert set(receipt.baselines) == BASELINES
+    assert receipt.best_baseline in BASELINES - {"cash"}
+    assert receipt.figures["cash"]["sharpe"] is None
+    rows = night.warehouse.read("out_backtest__metrics", where={"night": night.night_id, "agent": "etfs"})
+    kinds: dict[str, Any] = dict(zip(rows["strategy"], rows["kind"], strict=True))
+    assert kinds == {"champion": "champion", **dict.fromkeys(BASELINES, "baseline")}
+    stored = rows[(rows["strategy"] == "champion") & (rows["metric"] == "total_return")]["value"].item()
+    assert math.isclose(stored, receipt.figures["champion"]["total_return"] or 0.0)
