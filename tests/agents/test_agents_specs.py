@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from wealtharena.agents import AGENTS, META_AGENT, agent_of_class, fixed_allocation, fuse, resolve_agent
+from wealtharena.agents import AGENTS, META_AGENT, fixed_allocation, fuse, resolve_agent
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import SettingsError
 
 
 def test_every_asset_class_has_one_agent() -> None:
-    assert [agent_of_class(name).asset_class for name in AssetClass] == list(AssetClass)
+    assert [spec.asset_class for spec in AGENTS.values()] == [*AssetClass, None]
     assert AGENTS[META_AGENT].asset_class is None
 
 

@@ -9,14 +9,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from serving_models import CREATED, FEATURES, make_panel, policy_card
+from serving_models import CREATED, FEATURES, RULES, make_panel, policy_card
 
 from wealtharena.agents.networks import GaussianScores, LevelValues, TorchPolicy
+from wealtharena.envs import next_targets
 from wealtharena.serving.bundle import write_bundle
 from wealtharena.serving.onnx_policy import OnnxPolicy
 from wealtharena.serving.production import ProductionModelManager
@@ -24,6 +26,7 @@ from wealtharena.settings import MlflowSettings, Settings
 from wealtharena.tracking import ModelRegistry, Tracker
 from wealtharena.training.export import export_policy
 
+LONG_SHORT = replace(RULES, long_only=False)
 ROW_WIDTH = len(FEATURES) + 4
 
 
@@ -56,7 +59,8 @@ def trained(tmp_path: Path) -> Path:
 
 def promoted(settings: Settings, content: Path) -> str:
     """Version of a bundle that went through the registry as in a night; the checkpoint itself is gone afterwards."""
-    ref = write_bundle(settings.home / "checkpoints" / "stocks" / "night", policy_card(), content, CREATED)
+    card = policy_card(rules=LONG_SHORT)
+    ref = write_bundle(settings.home / "checkpoints" / "stocks" / "night", card, content, CREATED)
     tracker = Tracker(settings)
     registry = ModelRegistry(tracker)
     run_id = tracker.start_agent(tracker.start_night("2026-11-06"), "stocks")
@@ -66,13 +70,21 @@ def promoted(settings: Settings, content: Path) -> str:
     return version
 
 
+def weights_of(content: Path) -> dict[str, float]:
+    """What the exported network itself wants to hold."""
+    panel = make_panel()
+    targets = next_targets(OnnxPolicy(content / "policy.onnx").act, panel, LONG_SHORT)
+    return dict(zip(panel.symbols, targets.tolist(), strict=True))
+
+
 def test_what_tracking_promotes_is_what_production_serves(tmp_path: Path, trained: Path) -> None:
     settings = Settings(home=tmp_path / "home of data")
     version = promoted(settings, trained)
     manager = ProductionModelManager(settings.home)
     prediction = manager.get_model_prediction("asx_stocks", make_panel())
     assert prediction["version"] == version
-    assert prediction["weights"]["CCC"] == 0.0 < prediction["weights"]["AAA"]
+    assert prediction["weights"] == weights_of(trained)
+    assert prediction["weights"]["CCC"] == 0.0 != prediction["weights"]["AAA"]
     assert [item["agent"] for item in manager.list_models()] == ["stocks"]
 
 
@@ -115,4 +127,4 @@ def test_champions_are_fetched_from_a_tracking_server(tmp_path: Path, trained: P
         model = manager.load_agent_model("stocks")
         assert model.version == version
         assert model.folder.is_relative_to(tmp_path / "other machine")
-    assert manager.get_model_prediction("stocks", make_panel())["weights"]["AAA"] > 0.0
+    assert manager.get_model_prediction("stocks", make_panel())["weights"] == weights_of(trained)

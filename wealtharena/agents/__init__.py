@@ -2,14 +2,13 @@
 
 from wealtharena.agents.fusion import fixed_allocation, fuse
 from wealtharena.agents.policy import Policy
-from wealtharena.agents.specs import AGENTS, META_AGENT, AgentSpec, agent_of_class, resolve_agent
+from wealtharena.agents.specs import AGENTS, META_AGENT, AgentSpec, resolve_agent
 
 __all__ = [
     "AGENTS",
     "META_AGENT",
     "AgentSpec",
     "Policy",
-    "agent_of_class",
     "fixed_allocation",
     "fuse",
     "resolve_agent",

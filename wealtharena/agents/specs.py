@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from wealtharena.core.asset_class import AssetClass
+from wealtharena.core.asset_class import META_AGENT, AssetClass
 from wealtharena.core.errors import SettingsError, unknown_name
 
-META_AGENT = "meta"
+__all__ = ["AGENTS", "META_AGENT", "AgentSpec", "resolve_agent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,3 @@ def resolve_agent(name: str) -> AgentSpec:
         if wanted == spec.name or wanted in spec.aliases:
             return spec
     raise SettingsError(unknown_name("agent", name, AGENTS))
-
-
-def agent_of_class(asset_class: AssetClass) -> AgentSpec:
-    """The agent that trades an asset class."""
-    return next(spec for spec in AGENTS.values() if spec.asset_class == asset_class)

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+META_AGENT = "meta"
+"""The agent beside those of the classes: it spreads the capital over them."""
+
 
 class AssetClass(StrEnum):
     """A group of instruments that share a calendar family, a cost model and one agent."""

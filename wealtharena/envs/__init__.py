@@ -7,7 +7,7 @@ Importing this package registers ``WealthArena/Trading-v0``, which is how Gymnas
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.multi_agent_env import MultiAgentConfig, WealthArenaMultiAgentRLEnv
 from wealtharena.envs.registration import ENV_ID, register_environments
-from wealtharena.envs.simulation import SimulationPath, run_policy, run_weights
+from wealtharena.envs.simulation import SimulationPath, next_targets, run_policy, run_weights
 from wealtharena.envs.single_env import TradingEnv
 from wealtharena.envs.vector_env import TradingVectorEnv
 
@@ -19,6 +19,7 @@ __all__ = [
     "TradingEnv",
     "TradingVectorEnv",
     "WealthArenaMultiAgentRLEnv",
+    "next_targets",
     "register_environments",
     "run_policy",
     "run_weights",

@@ -13,6 +13,7 @@ from wealtharena.execution.accounts import Accounts, IntArray, SessionReport, em
 from wealtharena.execution.kernel import kernel_rules, step_accounts, write_observations
 from wealtharena.execution.market import market_arrays
 from wealtharena.execution.rules import TradingRules
+from wealtharena.execution.targets import target_weights
 
 PolicyAct = Callable[[Float32Array], npt.NDArray[np.floating]]
 
@@ -111,6 +112,31 @@ def run_weights(
         raise ExecutionError(f"weights must be {expected} without infinities, got {weights.shape}")
     run = _Run(panel, first_row, last_row, rules, cost_multiplier)
     return run.path(lambda session: weights[session : session + 1], as_weights=True)
+
+
+def next_targets(
+    act: PolicyAct, panel: MarketPanel, rules: TradingRules, weights: FloatArray | None = None, drawdown: float = 0.0
+) -> FloatArray:
+    """Target weights (A,) that a policy decides after the last close of ``panel``, as it would in ``run_policy``.
+
+    Args:
+        act: as for ``run_policy``.
+        weights: (A,) what the account holds at that close; all cash by default.
+        drawdown: of the account from its peak, in [-1, 0].
+
+    Raises:
+        ExecutionError: the scores have another shape or are not finite.
+    """
+    last = panel.rows(len(panel.dates) - 1, len(panel.dates))
+    accounts = open_accounts(np.arange(len(panel.symbols))[None, :])
+    if weights is not None:
+        accounts.weights[0] = weights
+        accounts.gross[0] = np.abs(weights).sum()
+    accounts.equity[0] = accounts.peak[0] * (1.0 + drawdown)
+    observations = np.zeros((1, *observation_shape(len(panel.symbols), len(panel.feature_names))), np.float32)
+    write_observations(market_arrays(last), accounts, kernel_rules(rules), np.ones(1, np.bool_), observations)
+    targets: FloatArray = target_weights(act(observations), last.observed, rules)[0]
+    return targets
 
 
 class _Run:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from wealtharena.core.asset_class import AssetClass
+from wealtharena.core.asset_class import META_AGENT, AssetClass
 from wealtharena.core.errors import SettingsError, unknown_name
 from wealtharena.markets import MARKETS
 from wealtharena.settings.models import AgentSettings, Settings
 
-META_AGENT = "meta"
 _BPS = 1e4
 
 

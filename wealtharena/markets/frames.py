@@ -25,9 +25,15 @@ logger = logging.getLogger(__name__)
 
 
 def panel_from_frames(
-    asset_class: AssetClass, data: MarketData, settings: Settings, indicators: Sequence[str] | None = None
+    asset_class: AssetClass,
+    data: MarketData,
+    settings: Settings,
+    indicators: Sequence[str] | None = None,
+    *,
+    macro: pd.DataFrame | None = None,
+    sectors: Mapping[str, str] | None = None,
 ) -> MarketPanel:
-    """The panel of daily bars with features of the asset class; no macro series, no sectors.
+    """The panel of daily bars with features of the asset class.
 
     Args:
         asset_class: whose indicators and costs apply.
@@ -37,15 +43,18 @@ def panel_from_frames(
             prices count as adjusted. Dates with a time zone are taken as local dates.
         settings: for costs.
         indicators: names of the features; by default those of the class whose lookback fits into a third of the data.
+        macro: core macro observations, if they are features too.
+        sectors: sector per symbol.
 
     Raises:
         CurationError: a column is missing, holds something else than numbers, or a symbol has two bars for one day.
+        SettingsError: there is no indicator of that name.
     """
     if isinstance(data, MarketPanel):
         return data
     bars = bars_from_frames(data)
     names = usable_indicators(bars, asset_class) if indicators is None else tuple(indicators)
-    features = compute_features(bars, None, names, include_macro=False)
+    features = compute_features(bars, macro, names, sectors=sectors)
     coverage = pd.DataFrame({"symbol": bars["symbol"].unique(), "delisted_on": pd.NaT})
     return assemble_panel(asset_class, features, bars, coverage, settings)
 

@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from wealtharena.core.asset_class import META_AGENT
 from wealtharena.reporting.data import AgentReport, ReportData, Verdict
 from wealtharena.reporting.display import display_name, number, percent, signed_percent
-
-META = "meta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def highlights(data: ReportData) -> list[Highlight]:
 
 
 def _combined(data: ReportData) -> Highlight | None:
-    results = [a.performance for a in data.agents if a.name == META and a.performance]
+    results = [a.performance for a in data.agents if a.name == META_AGENT and a.performance]
     if not results or not math.isfinite(results[0].total_return):
         return None
     sharpe = f"Sharpe {number(results[0].sharpe)}, " if math.isfinite(results[0].sharpe) else ""
@@ -72,7 +71,7 @@ def _combined(data: ReportData) -> Highlight | None:
 
 
 def _best_agent(data: ReportData) -> Highlight | None:
-    scored = [(_sharpe(agent), agent) for agent in data.agents if agent.name != META]
+    scored = [(_sharpe(agent), agent) for agent in data.agents if agent.name != META_AGENT]
     scored = [(sharpe, agent) for sharpe, agent in scored if math.isfinite(sharpe)]
     if not scored:
         return None

@@ -7,10 +7,8 @@ import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.panel import MarketPanel
-from wealtharena.indicators import compute_features
 from wealtharena.indicators.macro import MACRO_PREFIX
-from wealtharena.markets import assemble_panel
-from wealtharena.markets.frames import bars_from_frames
+from wealtharena.markets.frames import panel_from_frames
 from wealtharena.settings import Settings
 
 OhlcvData = pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -37,7 +35,7 @@ def observed_panel(
 
     Args:
         asset_class: whose annualisation applies.
-        data: bars as ``wealtharena.markets.frames.bars_from_frames`` takes them.
+        data: bars as ``panel_from_frames`` takes them.
         feature_names: what the model observes.
         context: macro series and sectors.
 
@@ -45,8 +43,5 @@ def observed_panel(
         CurationError: the bars cannot be used.
         SettingsError: there is no indicator of that name.
     """
-    bars = bars_from_frames(data)
     indicators = [name for name in feature_names if not name.startswith(MACRO_PREFIX)]
-    features = compute_features(bars, context.macro, indicators, sectors=context.sectors)
-    coverage = pd.DataFrame({"symbol": bars["symbol"].unique(), "delisted_on": pd.NaT})
-    return assemble_panel(asset_class, features, bars, coverage, Settings())
+    return panel_from_frames(asset_class, data, Settings(), indicators, macro=context.macro, sectors=context.sectors)

@@ -6,11 +6,10 @@ from datetime import date
 import numpy as np
 
 from wealtharena.core.errors import DataWindowError, ExecutionError, ModelIntegrityError
-from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.envs import next_targets
 from wealtharena.evaluation.baselines import BASELINES
-from wealtharena.execution import TradingRules, market_arrays, target_weights
-from wealtharena.execution.accounts import open_accounts
-from wealtharena.execution.kernel import kernel_rules, write_observations
+from wealtharena.execution import market_arrays
 from wealtharena.serving.model import ServedModel
 
 
@@ -86,10 +85,9 @@ def target_weights_for_next_session(
     if model.policy is None:
         targets: FloatArray = BASELINES[model.card.baseline](panel, rules)[-1]
         return targets
-    last = with_features(panel.rows(len(panel.dates) - 1, len(panel.dates)), model.card.feature_names, model.label)
-    scores = model.policy.act(_observation(last, rules, holdings))
-    weights: FloatArray = target_weights(scores, last.observed, rules)[0]
-    return weights
+    known = with_features(panel, model.card.feature_names, model.label)
+    state = Holdings(np.zeros(len(panel.symbols))) if holdings is None else holdings
+    return next_targets(model.policy.act, known, rules, state.weights, state.drawdown)
 
 
 def with_features(panel: MarketPanel, feature_names: tuple[str, ...], label: str) -> MarketPanel:
@@ -105,19 +103,6 @@ def with_features(panel: MarketPanel, feature_names: tuple[str, ...], label: str
         raise ModelIntegrityError(f"{label} observes features that the data lack: {', '.join(missing)}")
     columns = [panel.feature_names.index(name) for name in feature_names]
     return replace(panel, feature_names=feature_names, features=np.ascontiguousarray(panel.features[:, :, columns]))
-
-
-def _observation(panel: MarketPanel, rules: TradingRules, holdings: Holdings | None) -> Float32Array:
-    """(1, A, D) after the close of the panel's only row, written by the code that writes it in training."""
-    accounts = open_accounts(np.arange(len(panel.symbols))[None, :])
-    if holdings is not None:
-        accounts.weights[0] = holdings.weights
-        accounts.gross[0] = np.abs(holdings.weights).sum()
-        accounts.equity[0] = accounts.peak[0] * (1.0 + holdings.drawdown)
-    market = market_arrays(panel)
-    observation = np.zeros((1, *market.observation.shape[1:]), dtype=np.float32)
-    write_observations(market, accounts, kernel_rules(rules), np.ones(1, dtype=np.bool_), observation)
-    return observation
 
 
 def _check_holdings(model: ServedModel, panel: MarketPanel, holdings: Holdings | None) -> None:

@@ -12,11 +12,12 @@ from wealtharena.agents.specs import META_AGENT, AgentSpec, resolve_agent
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import SettingsError, TrainingError
 from wealtharena.core.panel import MarketPanel
+from wealtharena.envs import next_targets
 from wealtharena.evaluation.backtest import BacktestResult, backtest_policy
 from wealtharena.execution import TradingRules
 from wealtharena.markets.frames import MarketData, panel_from_frames
 from wealtharena.settings.models import Settings
-from wealtharena.training.local import Training, load_policy, next_targets, split_for_training, train_here
+from wealtharena.training.local import Training, load_policy, split_for_training, train_here
 from wealtharena.training.result import TrainingResult
 
 
@@ -105,7 +106,7 @@ class RLAgent:
         """
         policy = self.policy
         panel = self.panel(data)
-        return dict(zip(panel.symbols, next_targets(policy, panel, self.rules).tolist(), strict=True))
+        return dict(zip(panel.symbols, next_targets(policy.act, panel, self.rules).tolist(), strict=True))
 
     def validation_book(self) -> BacktestResult:
         """The account of the trained policy on the last part of the data, which it has not learned from."""

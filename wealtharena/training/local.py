@@ -1,4 +1,4 @@
-"""Training in this process, and what a trained policy decides: for the Python face of the product."""
+"""Training in this process: for the Python face of the product."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,8 @@ from wealtharena.agents.networks import TorchPolicy
 from wealtharena.agents.policy import Policy
 from wealtharena.agents.specs import AgentSpec
 from wealtharena.core.errors import DataWindowError, SettingsError
-from wealtharena.core.panel import FloatArray, MarketPanel
-from wealtharena.envs.spaces import observation_shape
-from wealtharena.execution import TradingRules, market_arrays, target_weights
-from wealtharena.execution.accounts import open_accounts
-from wealtharena.execution.kernel import kernel_rules, write_observations
+from wealtharena.core.panel import MarketPanel
+from wealtharena.execution import TradingRules
 from wealtharena.settings.models import AgentSettings, Settings
 from wealtharena.training.result import TrainingJob, TrainingResult
 
@@ -85,13 +82,3 @@ def load_policy(checkpoint: Path) -> Policy:
 
     module = RLModule.from_checkpoint(checkpoint / "learner_group" / "learner" / "rl_module" / "default_policy")
     return TorchPolicy(module.scoring_network)
-
-
-def next_targets(policy: Policy, panel: MarketPanel, rules: TradingRules) -> FloatArray:
-    """Target weights (A,) that an account in cash decides after the last close of ``panel``."""
-    last = panel.rows(len(panel.dates) - 1, len(panel.dates))
-    accounts = open_accounts(np.arange(len(panel.symbols))[None, :])
-    observation = np.zeros((1, *observation_shape(len(panel.symbols), len(panel.feature_names))), dtype=np.float32)
-    write_observations(market_arrays(last), accounts, kernel_rules(rules), np.ones(1, dtype=np.bool_), observation)
-    weights: FloatArray = target_weights(policy.act(observation), last.observed, rules)[0]
-    return weights

@@ -14,6 +14,7 @@ from wealtharena.agents.policy import Policy
 from wealtharena.agents.specs import AGENTS, META_AGENT, resolve_agent
 from wealtharena.core.errors import SettingsError, TrainingError, unknown_name
 from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.envs import next_targets
 from wealtharena.evaluation.backtest import BacktestResult, backtest_policy
 from wealtharena.evaluation.strategies import strategy_panel
 from wealtharena.execution import TradingRules
@@ -21,7 +22,7 @@ from wealtharena.markets.frames import MarketData
 from wealtharena.settings.models import Settings
 from wealtharena.training.allocator import meta_agent_settings
 from wealtharena.training.factory import RLAgent, RLAgentFactory
-from wealtharena.training.local import Training, load_policy, next_targets, split_for_training, train_here
+from wealtharena.training.local import Training, load_policy, split_for_training, train_here
 from wealtharena.training.result import TrainingResult
 
 COORDINATION_METHODS = ("hierarchical",)
@@ -115,7 +116,7 @@ class RLMetaAgent:
         panels = {name: agent.panel(prices) for name, agent, prices in self._named(data)}
         allocation = self._allocation(self._policy, panels)
         signals = {
-            name: next_targets(self.agents[name].policy, panel, self.agents[name].rules)
+            name: next_targets(self.agents[name].policy.act, panel, self.agents[name].rules)
             for name, panel in panels.items()
         }
         book = fuse({name: targets[None, :] for name, targets in signals.items()}, allocation)
@@ -140,7 +141,7 @@ class RLMetaAgent:
         """Shares (K,): the allocator's, tilted by the fixed weights, of the same sum."""
         books = {name: _backtest(self.agents[name], panel) for name, panel in panels.items()}
         strategies = strategy_panel(books, self.config.settings.meta.rebalance_bps)
-        shares = next_targets(policy, strategies, self._rules)
+        shares = next_targets(policy.act, strategies, self._rules)
         tilted = shares * fixed_allocation(strategies.symbols, self.config.agent_weights)
         total = tilted.sum()
         return tilted * (shares.sum() / total) if total > 0 else tilted
