@@ -1,5 +1,6 @@
 """The local Prefect server: found when one is reachable, started when none is, ended on request."""
 
+import http.client
 import json
 import os
 import signal
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import time
 import tomllib
-import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ def is_reachable(api_url: str, timeout_s: float = 2.0) -> bool:
     try:
         with urllib.request.urlopen(f"{api_url}/health", timeout=timeout_s) as response:  # noqa: S310 - http by setting
             return bool(response.status == 200 and response.read().strip() == b"true")
-    except (urllib.error.URLError, OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # the last one: the port speaks another language
         return False
 
 
