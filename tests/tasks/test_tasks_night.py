@@ -22,6 +22,12 @@ def test_the_same_date_and_settings_are_the_same_night(make_night: MakeNight, tm
     assert make_night(settings=elsewhere).night_id == night.night_id
 
 
+def test_a_night_is_the_same_whether_its_date_was_given_or_found(make_night: MakeNight) -> None:
+    given = Settings.model_validate({"run": {"as_of": "2026-01-09"}})
+    assert make_night(settings=given).night_id == make_night().night_id
+    assert settings_hash(Settings.model_validate({"run": {"history_start": "2015-01-01"}})) != settings_hash(given)
+
+
 @pytest.mark.parametrize("change", [{"as_of": date(2026, 1, 12)}, {"settings": Settings(seed=2)}])
 def test_another_date_or_seed_is_another_night(make_night: MakeNight, change: dict[str, object]) -> None:
     assert make_night(**change).night_id != make_night().night_id

@@ -97,10 +97,8 @@ def leave_traces(night: Night) -> None:
 
 def test_a_single_stage_goes_on_with_the_last_night_that_was_opened(tmp_path: Path) -> None:
     for day in ("2026-01-07", FRIDAY, "2026-01-08"):
-        opened_then = opened(tmp_path, as_of=day)
-        # The date is a setting like any other: nights are told apart by the settings that were in force.
-        leave_traces(opened_then.model_copy(update={"settings": settings_in(tmp_path, as_of=None)}))
-    leave_traces(opened(tmp_path, as_of=None, seed=9).model_copy(update={"as_of": date(2026, 2, 2)}))
+        leave_traces(opened(tmp_path, as_of=day))
+    leave_traces(opened(tmp_path, as_of="2026-02-02", seed=9))
     found = open_night(settings_in(tmp_path, as_of=None), None, force=False, latest_opened=True)
     assert found.as_of == date(2026, 1, 9)
     assert open_night(settings_in(tmp_path, as_of="2026-01-07"), None, False, latest_opened=True).as_of.day == 7

@@ -1,12 +1,18 @@
 """Hashes of settings: what a result depends on, and nothing else."""
 
+from typing import Any
+
 from wealtharena.core.hashing import hash_json
 from wealtharena.settings.models import Settings
 
-# Where results are kept and how they are shown does not change them.
-_WITHOUT_EFFECT = {"home", "mlflow", "prefect", "log_level", "profile"}
+# Where results are kept and how they are shown does not change them. The date stands beside the hash wherever a result
+# is named, so that a night is the same whether its date was given or found.
+_LEFT_OUT: dict[str, Any] = {
+    **dict.fromkeys(("home", "mlflow", "prefect", "log_level", "profile"), True),
+    "run": {"as_of"},
+}
 
 
 def settings_hash(settings: Settings) -> str:
-    """SHA-256 over every setting that can change a result."""
-    return hash_json(settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT))
+    """SHA-256 over every setting that can change a result of a given date."""
+    return hash_json(settings.model_dump(mode="json", exclude=_LEFT_OUT))
