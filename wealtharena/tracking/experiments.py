@@ -92,7 +92,8 @@ class Tracker:
         """Adds parameters. One that the run already has keeps its first value, since MLflow lets none change."""
         from mlflow.entities import Param
 
-        with raising(TrackingError, f"logging parameters of run {run_id}", self.settings):
+        # Under the lock: MLflow refuses a parameter that another thread has added since we looked.
+        with raising(TrackingError, f"logging parameters of run {run_id}", self.settings), self._lock():
             known = self.client.get_run(run_id).data.params
             new = (Param(key, str(value)) for key, value in sorted(params.items()) if key not in known)
             for batch in _batches(new, _PARAMS_PER_BATCH):
