@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -135,11 +134,6 @@ def test_the_schedule_is_weekday_evenings_in_sydney(deployment: dict[str, Any]) 
     assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 18 * * 1-5", "Australia/Sydney")
 
 
-@pytest.mark.xfail(
-    version("sqlalchemy") >= "2.1",
-    reason="Prefect 3.8's scheduler cannot insert runs with SQLAlchemy 2.1 (log: Can't evaluate bulk DML statement)",
-    strict=True,
-)
 def test_the_server_plans_the_coming_weekday_evenings(deployment: dict[str, Any], api: httpx.Client) -> None:
     deadline = time.monotonic() + SCHEDULE_TIMEOUT_S
     while not (scheduled := runs_of(api, deployment, auto_scheduled=True)) and time.monotonic() < deadline:

@@ -82,19 +82,19 @@ def equity() -> Callable[[str, str, float], pd.DataFrame]:
 
 
 @pytest.fixture
-def metrics() -> Callable[[dict[str, float]], pd.DataFrame]:
-    """Figures of one strategy from ``{metric: value}``."""
+def outcomes() -> Callable[[dict[str, int]], pd.DataFrame]:
+    """Outcomes of one collection from ``{symbol: rows}``; none has a first date."""
 
-    def make(values: dict[str, float]) -> pd.DataFrame:
-        return pd.DataFrame(
-            {
-                "night": "n1",
-                "agent": "stocks",
-                "strategy": "agent",
-                "kind": "agent",
-                "metric": list(values),
-                "value": list(values.values()),
-            }
-        )
+    def make(values: dict[str, int]) -> pd.DataFrame:
+        texts = {
+            "run_id": "r1",
+            "night": "n1",
+            "vendor": "files",
+            "asset_class": "stocks",
+            "outcome": "rows",
+            "reason": "",
+        }
+        rows = pd.DataFrame({"symbol": list(values), "rows": list(values.values())})
+        return rows.assign(**texts, first_date=None, last_date=pd.Timestamp("2026-01-05"))
 
     return make

@@ -13,7 +13,7 @@ from wealtharena.core.errors import WarehouseError
 RAW = "raw_files__daily_bars"
 FEATURES = "out_stocks__features"
 EQUITY = "out_backtest__daily_equity"
-METRICS = "out_backtest__metrics"
+OUTCOMES = "core_quality__outcomes"
 DECISIONS = "out_promotion__decisions"
 MONDAY = datetime(2026, 1, 5, 20, tzinfo=UTC)
 TUESDAY = datetime(2026, 1, 6, 20, tzinfo=UTC)
@@ -21,7 +21,7 @@ A1, A2, B1 = ("AAA", "2026-01-01"), ("AAA", "2026-01-02"), ("BBB", "2026-01-01")
 
 RawBars = Callable[..., pd.DataFrame]
 Equity = Callable[[str, str, float], pd.DataFrame]
-Metrics = Callable[[dict[str, float]], pd.DataFrame]
+Outcomes = Callable[[dict[str, int]], pd.DataFrame]
 
 
 def test_what_is_read_back_is_what_was_written(store: Warehouse, features: pd.DataFrame) -> None:
@@ -155,16 +155,16 @@ def test_tables_without_partitions_have_none_to_name(store: Warehouse, features:
         store.write(FEATURES, features, "n1")
 
 
-def test_upserting_exchanges_rows_of_equal_key_and_adds_the_others(store: Warehouse, metrics: Metrics) -> None:
-    store.write(METRICS, metrics({"calmar": 1.0, "sharpe": 2.0}))
-    ref = store.write(METRICS, metrics({"sharpe": 3.0, "sortino": 4.0}))
+def test_upserting_exchanges_rows_of_equal_key_and_adds_the_others(store: Warehouse, outcomes: Outcomes) -> None:
+    store.write(OUTCOMES, outcomes({"AAA": 1, "BBB": 2}))
+    ref = store.write(OUTCOMES, outcomes({"BBB": 3, "CCC": 4}))
     assert (ref.version, ref.rows) == (1, 3)
-    assert store.read(METRICS)["value"].tolist() == [1.0, 3.0, 4.0]
+    assert store.read(OUTCOMES)["rows"].tolist() == [1, 3, 4]
 
 
-def test_upserting_equal_content_makes_no_new_version(store: Warehouse, metrics: Metrics) -> None:
-    first = store.write(METRICS, metrics({"calmar": 1.0, "sharpe": float("nan")}))
-    assert store.write(METRICS, metrics({"sharpe": float("nan")})) == first
+def test_upserting_equal_content_makes_no_new_version(store: Warehouse, outcomes: Outcomes) -> None:
+    first = store.write(OUTCOMES, outcomes({"AAA": 1, "BBB": 2}))
+    assert store.write(OUTCOMES, outcomes({"BBB": 2})) == first
 
 
 def test_upserting_other_bookkeeping_keeps_what_was_noted_first(store: Warehouse) -> None:
@@ -176,14 +176,14 @@ def test_upserting_other_bookkeeping_keeps_what_was_noted_first(store: Warehouse
 
 
 def test_many_small_writes_are_merged_into_few_files_and_lose_no_row(
-    store: Warehouse, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+    store: Warehouse, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("warehouse.store.MAX_FILES", 8)
     for number in range(20):
-        store.write(METRICS, metrics({f"m{number:03d}": 1.0}))
-    assert len(store.read(METRICS)) == 20
-    assert len(DeltaTable(store.root / METRICS).file_uris()) <= 8
-    assert len(store.read(METRICS, version=10)) == 11
+        store.write(OUTCOMES, outcomes({f"S{number:03d}": 1}))
+    assert len(store.read(OUTCOMES)) == 20
+    assert len(DeltaTable(store.root / OUTCOMES).file_uris()) <= 8
+    assert len(store.read(OUTCOMES, version=10)) == 11
 
 
 def test_an_unknown_table_is_named_with_those_that_are_known(store: Warehouse, features: pd.DataFrame) -> None:

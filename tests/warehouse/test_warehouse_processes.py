@@ -16,7 +16,7 @@ import pandas as pd
 from warehouse import Warehouse
 
 RAW = "raw_simulator__macro"
-METRICS = "out_backtest__metrics"
+RECEIPTS = "out_runs__receipts"
 FEATURES = "out_crypto__features"
 EQUITY = "out_backtest__daily_equity"
 PROCESSES = 4
@@ -35,7 +35,7 @@ def test_processes_that_write_at_once_lose_no_rows_and_double_none(tmp_path: Pat
     assert [worker.exitcode for worker in workers] == [0] * PROCESSES
     store = Warehouse(tmp_path)
     expected = {f"{number}-{step}" for number in range(PROCESSES) for step in range(WRITES)}
-    assert set(store.read(METRICS)["metric"]) == expected
+    assert set(store.read(RECEIPTS)["item"]) == expected
     # All processes offered the same observations: each is stored once, whoever came first.
     assert store.sql("SELECT count(*) AS n FROM raw_simulator__macro__history")["n"].to_pylist() == [WRITES]
     assert len(store.read(EQUITY)) == PROCESSES
@@ -45,8 +45,8 @@ def test_processes_that_write_at_once_lose_no_rows_and_double_none(tmp_path: Pat
 def test_threads_that_write_at_once_lose_no_rows(tmp_path: Path) -> None:
     store = Warehouse(tmp_path)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda number: store.write(METRICS, _figure(f"k{number}")), range(24)))
-    assert len(store.read(METRICS)) == 24
+        list(pool.map(lambda number: store.write(RECEIPTS, _receipt(f"k{number}")), range(24)))
+    assert len(store.read(RECEIPTS)) == 24
 
 
 def test_a_table_is_created_once_however_many_begin_it(tmp_path: Path) -> None:
@@ -78,15 +78,15 @@ def _write_a_lot(root: Path, number: int, barrier: "multiprocessing.synchronize.
     store = Warehouse(root)
     for step in range(WRITES):
         barrier.wait(60)
-        store.write(METRICS, _figure(f"{number}-{step}"))
+        store.write(RECEIPTS, _receipt(f"{number}-{step}"))
         barrier.wait(60)
         store.write(RAW, _observation(step, START + timedelta(minutes=number)))
         store.write(EQUITY, _equity(f"agent{number}", float(step)), f"n1/agent{number}")
 
 
-def _figure(metric: str) -> pd.DataFrame:
-    row = {"night": "n1", "agent": "stocks", "strategy": "agent", "kind": "agent", "metric": metric, "value": 1.0}
-    return pd.DataFrame([row])
+def _receipt(item: str) -> pd.DataFrame:
+    texts = {"night": "n1", "stage": "train", "status": "done", "inputs_hash": "", "receipt": "{}", "message": ""}
+    return pd.DataFrame([texts | {"item": item, "run_id": "r", "finished_at": START}])
 
 
 def _observation(step: int, known_at: datetime) -> pd.DataFrame:
