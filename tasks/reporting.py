@@ -10,6 +10,7 @@ from tasks.collection import MACRO, CollectionReceipt
 from tasks.collection import STAGE as COLLECT
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
+from tasks.markets import agent_market
 from tasks.night import Night
 from tasks.promotion import STAGE as PROMOTE
 from tasks.promotion import DecisionReceipt
@@ -18,10 +19,13 @@ from tasks.retries import stage_task
 from tasks.signals import STAGE as SIGNALS
 from tasks.signals import SignalsReceipt
 from tasks.tracking import log_report
+from tasks.training import STAGE as TRAIN
+from tasks.training import TrainingReceipt
 from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.hashing import hash_json
-from wealtharena.reporting import AgentReport, ReportData, StageFailure, write_report
+from wealtharena.evaluation.windows import window_dates
+from wealtharena.reporting import AgentReport, ReportData, StageFailure, Window, write_report
 from wealtharena.reporting.gather import (
     AgentFacts,
     NightTables,
@@ -65,6 +69,7 @@ def _write(night: Night, path: Path) -> Path:
     tables = _tables(night)
     signals = finished_or_empty(night, SIGNALS, SignalsReceipt)
     meta = signals.get(META_AGENT)
+    own = {agent: item for agent, item in signals.items() if agent != META_AGENT}
     features = finished_or_empty(night, FEATURES, FeaturesReceipt)
     settings = night.settings
     data = ReportData(
@@ -79,11 +84,17 @@ def _write(night: Night, path: Path) -> Path:
         agents=_agents(night, tables, signals),
         capital=tuple(meta.shares.items()) if meta else (),
         book=gather_book(meta.weights) if meta else (),
-        signals=gather_signals({agent: item.weights for agent, item in signals.items() if agent != META_AGENT}),
+        signals=gather_signals(
+            {agent: item.weights for agent, item in own.items()},
+            {agent: item.held for agent, item in own.items()},
+            {agent: item.closes for agent, item in own.items()},
+        ),
         coverage=gather_coverage(tables),
         quarantine=gather_quarantine(tables.quarantine),
         failures=tuple(StageFailure(stage, item, text) for (stage, item), text in failures(night).items()),
         lineage=_lineage(night),
+        windows=_windows(night),
+        bars_collected=_bars_collected(night),
         one_way_cost_bps={
             str(name): settings.costs[name].commission_bps + settings.costs[name].half_spread_bps
             for name in night.settings.run.asset_classes
@@ -132,6 +143,26 @@ def _last_collection(night: Night) -> str:
     """The run whose outcomes the core tables stand for; a stage that is run alone did not collect itself."""
     rows = night.warehouse.read_or_empty("out_runs__receipts", where={"night": night.night_id, "stage": COLLECT})
     return str(rows.sort_values("finished_at")["run_id"].iloc[-1]) if len(rows) else night.run_id
+
+
+def _windows(night: Night) -> tuple[Window, ...]:
+    """The cut of the first agent that was trained; those of other classes differ by their holidays only."""
+    for agent in finished_or_empty(night, TRAIN, TrainingReceipt):
+        market = agent_market(night, agent)
+        cuts = {
+            "training": market.windows.train,
+            "validation": market.windows.validation,
+            "held-out": market.windows.held_out,
+        }
+        return tuple(
+            Window(name, *window_dates(market.panel, cut), sessions=cut[1] - cut[0]) for name, cut in cuts.items()
+        )
+    return ()
+
+
+def _bars_collected(night: Night) -> int:
+    collected = finished_or_empty(night, COLLECT, CollectionReceipt)
+    return sum(receipt.core.rows for name, receipt in collected.items() if name != MACRO)
 
 
 def _lineage(night: Night) -> tuple[TableRef, ...]:

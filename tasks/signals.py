@@ -1,6 +1,6 @@
 """Target weights for the next session: each champion's, and the combined book over them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,14 @@ from wealtharena.core import TableRef
 from wealtharena.core.errors import PipelineError
 from wealtharena.execution import TradingRules
 from wealtharena.serving.model import ServedModel
-from wealtharena.serving.trials import backtest_model, combined_book, first_row, next_targets
+from wealtharena.serving.trials import (
+    backtest_model,
+    combined_book,
+    first_row,
+    held_weights,
+    last_closes,
+    next_targets,
+)
 
 STAGE = "signals"
 TABLE = "out_portfolio__signals"
@@ -34,15 +41,19 @@ class SignalsReceipt:
         agent: name.
         model: label of the champion.
         weights: target weight per symbol; for the meta-agent per ``agent/symbol`` of the combined book.
-        shares: for the meta-agent, share of the capital per agent.
         table: where they are stored.
+        held: weight per symbol at the last close, for an account that followed the champion; class agents only.
+        closes: last known close per symbol; class agents only.
+        shares: share of the capital per agent; the meta-agent only.
     """
 
     agent: str
     model: str
     weights: dict[str, float]
-    shares: dict[str, float]
     table: TableRef
+    held: dict[str, float] = field(default_factory=dict)
+    closes: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 def agents_to_signal(night: Night) -> list[str]:
@@ -59,7 +70,7 @@ def agents_to_signal(night: Night) -> list[str]:
 def signal_agent(night: Night, agent: str) -> SignalsReceipt:
     """The champion's targets, for an account that followed it through the held-out window."""
     model = _champion(night, agent)
-    data = finished(night, FEATURES, FeaturesReceipt)[agent].data_version
+    data = finished(night, FEATURES, FeaturesReceipt)[str(AGENTS[agent].asset_class)].data_version
     inputs = {"night": night.night_id, "model": _identity(night, agent), "data": data}
     receipt = once(night, STAGE, agent, inputs, lambda: _signal(night, agent, model), SignalsReceipt)
     tell(ProgressEvent(STAGE, agent, 1, 1, receipt.model))
@@ -80,7 +91,9 @@ def signal_meta(night: Night) -> SignalsReceipt:
 def _signal(night: Night, agent: str, model: ServedModel) -> SignalsReceipt:
     market = agent_market(night, agent)
     path = backtest_model(model, market.panel, market.windows.held_out, market.rules, agent)
-    return _store(night, agent, model.label, next_targets(model, market.panel, path), {})
+    weights = next_targets(model, market.panel, path)
+    table = _store(night, agent, model.label, weights)
+    return SignalsReceipt(agent, model.label, weights, table, held_weights(path), last_closes(market.panel))
 
 
 def _signal_meta(night: Night) -> SignalsReceipt:
@@ -104,17 +117,17 @@ def _signal_meta(night: Night) -> SignalsReceipt:
     }
     book = combined_book(shares, own)
     weights = {f"{agent}/{symbol}": weight for (agent, symbol), weight in sorted(book.items())}
-    return _store(night, META_AGENT, label, weights, dict(zip(names, shares, strict=True)))
+    table = _store(night, META_AGENT, label, weights)
+    return SignalsReceipt(META_AGENT, label, weights, table, shares=dict(zip(names, shares, strict=True)))
 
 
-def _store(night: Night, agent: str, label: str, weights: dict[str, float], shares: dict[str, float]) -> SignalsReceipt:
+def _store(night: Night, agent: str, label: str, weights: dict[str, float]) -> TableRef:
     rows = [
         {"night": night.night_id, "as_of": night.as_of, "agent": agent, "model_version": label}
         | {"symbol": symbol, "target_weight": weight}
         for symbol, weight in sorted(weights.items())
     ]
-    table = night.warehouse.write(TABLE, pa.Table.from_pylist(rows), f"{night.night_id}/{agent}")
-    return SignalsReceipt(agent, label, weights, shares, table)
+    return night.warehouse.write(TABLE, pa.Table.from_pylist(rows), f"{night.night_id}/{agent}")
 
 
 def _champion(night: Night, agent: str) -> ServedModel:

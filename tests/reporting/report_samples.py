@@ -1,6 +1,6 @@
 """A made-up night with everything that a report can show: promotions, refusals, a failure, shorts, missing symbols."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
@@ -152,7 +152,6 @@ def sample_night(sessions: int = 252) -> ReportData:
     shares = dict(capital)
     return ReportData(
         night=NIGHT,
-        next_session=NIGHT + timedelta(days=3),
         profile="quickstart",
         source="simulator",
         is_demo=True,

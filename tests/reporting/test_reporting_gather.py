@@ -269,11 +269,17 @@ def test_findings_are_counted_by_rule_with_one_example_each() -> None:
 
 
 def test_signals_and_the_combined_book_are_told_apart_by_agent() -> None:
-    signals = gather_signals({"etfs": {"SPY": 0.5, "IVV": 0.0}, "crypto": {"BTC-USD": -0.1}})
-    assert [(row.agent, row.symbol, row.weight) for row in signals] == [
-        ("etfs", "IVV", 0.0),
-        ("etfs", "SPY", 0.5),
-        ("crypto", "BTC-USD", -0.1),
+    signals = gather_signals(
+        {"etfs": {"SPY": 0.5, "IVV": 0.0}, "crypto": {"BTC-USD": -0.1}},
+        {"etfs": {"SPY": 0.25, "IVV": 0.1}, "crypto": {}},
+        {"etfs": {"SPY": 400.0, "IVV": 402.5}, "crypto": {"BTC-USD": 30_000.0}},
+    )
+    assert [(row.agent, row.symbol, row.weight, row.last_close) for row in signals] == [
+        ("etfs", "IVV", 0.0, 402.5),
+        ("etfs", "SPY", 0.5, 400.0),
+        ("crypto", "BTC-USD", -0.1, 30_000.0),
     ]
+    assert [row.previous_weight for row in signals[:2]] == [0.1, 0.25]
+    assert math.isnan(signals[2].previous_weight)
     book = gather_book({"stocks/BRK/B": 0.2, "crypto/BTC-USD": 0.0, "etfs/SPY": -0.1})
     assert book == (BookPosition("SPY", "etfs", -0.1), BookPosition("BRK/B", "stocks", 0.2))

@@ -129,7 +129,7 @@ def test_missing_symbols_failures_quarantine_and_lineage_are_shown(page: str) ->
 
 def test_signals_are_listed_per_agent_largest_first(page: str) -> None:
     text = text_of(page)
-    assert "Signals for Monday 9 November 2026" in text
+    assert "to be traded at the next opening" in text
     rows = sample_night().signals
     largest = max((row for row in rows if row.agent == "crypto"), key=lambda row: abs(row.weight))
     expected = f"Crypto Symbol Target Before Close {largest.symbol} {largest.weight:.1%}"

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from training_samples import planted_panel
 
 from wealtharena.core.errors import TrainingError
 from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
-from wealtharena.training.cluster import expected_cost, submit_training, train_many
+from wealtharena.training.cluster import expected_cost, submit_training
 from wealtharena.training.job import train_policy
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
 from wealtharena.training.session import ray_session
@@ -41,15 +42,12 @@ def test_one_failure_does_not_stop_the_others(make_job: MakeJob) -> None:
         make_job(Algorithm.DQN, folder="dqn"),
     ]
     heard: list[TrainingProgress] = []
-    outcomes = dict(train_many(jobs, TRAINING, heard.append))
-    assert set(outcomes) == {"etfs", "stocks", "currencies"}
-    failure = outcomes["stocks"]
-    assert isinstance(failure, TrainingError)
-    assert str(failure).startswith("stocks: iteration 1: ")
-    done = outcomes["etfs"]
-    assert isinstance(done, TrainingResult)
-    assert isinstance(outcomes["currencies"], TrainingResult)
-    assert done.weights_hash == train_policy(make_job(Algorithm.A2C, folder="here")).weights_hash
+    with ThreadPoolExecutor(3) as pool:
+        etfs, stocks, currencies = (pool.submit(submit_training, job, heard.append) for job in jobs)
+    with pytest.raises(TrainingError, match=r"^stocks: iteration 1: "):
+        stocks.result()
+    assert currencies.result().agent == "currencies"
+    assert etfs.result().weights_hash == train_policy(make_job(Algorithm.A2C, folder="here")).weights_hash
     assert {event.agent for event in heard} == {"etfs", "currencies"}
 
 

@@ -248,7 +248,6 @@ class ReportData:
 
     Attributes:
         night: last session that the run knew of.
-        next_session: session for which the signals are meant, None if unknown.
         profile, source: profile of the settings and name of the vendor.
         is_demo: the market is simulated.
         seed, settings_hash, data_version, git_commit: identity of the run.
@@ -273,7 +272,6 @@ class ReportData:
     settings_hash: str
     data_version: str
     git_commit: str = ""
-    next_session: date | None = None
     agents: tuple[AgentReport, ...] = ()
     capital: tuple[tuple[str, float], ...] = ()
     book: tuple[BookPosition, ...] = ()

@@ -128,10 +128,16 @@ def gather_quarantine(rows: pd.DataFrame) -> tuple[QuarantineCount, ...]:
     return tuple(sorted(counts, key=lambda item: (-item.rows, item.rule)))
 
 
-def gather_signals(weights: Mapping[str, Mapping[str, float]]) -> tuple[SignalRow, ...]:
-    """Targets per agent and symbol."""
+def gather_signals(
+    weights: Mapping[str, Mapping[str, float]],
+    held: Mapping[str, Mapping[str, float]],
+    closes: Mapping[str, Mapping[str, float]],
+) -> tuple[SignalRow, ...]:
+    """Targets per agent and symbol, beside what is held and the last close; NaN where these are not known."""
     return tuple(
-        SignalRow(agent, symbol, weight) for agent, book in weights.items() for symbol, weight in sorted(book.items())
+        SignalRow(agent, symbol, weight, held[agent].get(symbol, NAN), closes[agent].get(symbol, NAN))
+        for agent, book in weights.items()
+        for symbol, weight in sorted(book.items())
     )
 
 

@@ -82,6 +82,17 @@ def next_targets(model: ServedModel, panel: MarketPanel, path: BacktestResult) -
     return {symbol: float(weight) for symbol, weight in zip(panel.symbols, weights, strict=True)}
 
 
+def held_weights(path: BacktestResult) -> dict[str, float]:
+    """Weight per symbol at the last close of a backtest."""
+    return {symbol: float(weight) for symbol, weight in zip(path.symbols, path.weights[-1], strict=True)}
+
+
+def last_closes(panel: MarketPanel) -> dict[str, float]:
+    """Last known close per symbol; a symbol that never had a bar is left out."""
+    known = {symbol: panel.close[np.isfinite(panel.close[:, k]), k] for k, symbol in enumerate(panel.symbols)}
+    return {symbol: float(closes[-1]) for symbol, closes in known.items() if len(closes)}
+
+
 def holdings_after(path: BacktestResult) -> Holdings:
     """State of an account at the end of a backtest."""
     peak = max(1.0, float(path.equity.max()))

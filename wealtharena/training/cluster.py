@@ -1,18 +1,16 @@
 """Trainings side by side: one Ray task per job, one core each, results and progress as they come."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wealtharena.core.errors import TrainingError, WealthArenaError
-from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
+from wealtharena.settings.models import AgentSettings, Algorithm
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
-from wealtharena.training.session import ray_session
 
 logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[TrainingProgress], None]
-Outcome = TrainingResult | WealthArenaError
 
 _COST_PER_STEP = {Algorithm.SAC: 12.0, Algorithm.DQN: 4.0, Algorithm.PPO: 2.0, Algorithm.A2C: 1.0}
 
@@ -35,33 +33,9 @@ def submit_training(job: TrainingJob, on_progress: OnProgress | None = None) -> 
     raise TrainingError(f"{job.agent.name}: the training ended without a result")
 
 
-def train_many(
-    jobs: Sequence[TrainingJob], training: TrainingSettings, on_progress: OnProgress | None = None
-) -> Iterator[tuple[str, Outcome]]:
-    """Agent and result, or the error that stopped it, of every job as each one ends; the longest jobs start first."""
-    import ray
-
-    with ray_session(training, num_cpus=training.num_workers):
-        running = {_start(job): job for job in sorted(jobs, key=_expected_cost, reverse=True)}
-        while running:
-            (events,), _ = ray.wait(list(running), num_returns=1)
-            job = running[events]
-            outcome = _next_event(job, events)
-            if isinstance(outcome, TrainingProgress):
-                if on_progress is not None:
-                    on_progress(outcome)
-            else:
-                del running[events]
-                yield job.agent.name, outcome
-
-
 def expected_cost(recipe: AgentSettings, num_symbols: int) -> float:
     """Relative length of a training, to start the longest first."""
     return recipe.env_steps * num_symbols * _COST_PER_STEP[recipe.algorithm]
-
-
-def _expected_cost(job: TrainingJob) -> float:
-    return expected_cost(job.recipe, len(job.panel_train.symbols))
 
 
 def _start(job: TrainingJob) -> Any:
@@ -75,15 +49,6 @@ def _run(job: TrainingJob) -> Iterator[TrainingProgress | TrainingResult]:
     from wealtharena.training.job import training_events
 
     yield from training_events(job)
-
-
-def _next_event(job: TrainingJob, events: Any) -> TrainingProgress | Outcome:
-    try:
-        return _fetch(job, next(events))
-    except StopIteration:
-        return TrainingError(f"{job.agent.name}: the training ended without a result")
-    except WealthArenaError as error:
-        return error
 
 
 def _fetch(job: TrainingJob, reference: Any) -> TrainingProgress | TrainingResult:
