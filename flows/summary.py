@@ -9,6 +9,7 @@ from tasks.conclusion import FAILED, AgentRow, NightConclusion, places_by_reason
 from tasks.night import Night
 from tasks.signals import SignalsReceipt
 from tasks.stage import StageResult
+from tasks.training import TrainingReceipt
 
 _WIDTH_WITH_REASONS = 150
 _NUMBERS = ("return", "Sharpe", "drawdown", "base Sharpe")
@@ -35,7 +36,7 @@ def _print_agents(title: str, agents: tuple[AgentRow, ...]) -> None:
             row.algorithm,
             _percent(row.total_return),
             _with_error(row.sharpe, row.sharpe_standard_error),
-            _percent(None if row.max_drawdown is None else -row.max_drawdown),
+            _fall(row.max_drawdown),
             row.baseline,
             _number(row.baseline_sharpe),
             row.decision,
@@ -55,6 +56,8 @@ def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
     """One line per item; signals as a table."""
     if result.stage == "signals":
         _print_signals(night, result)
+    elif result.stage == "backtest":
+        _print_figures(night, result)
     else:
         rows = [[item, "done", _described(receipt)] for item, receipt in result.done.items()]
         terminal.print_table(f"{result.stage} of night {night.night_id}", ["item", "", "result"], rows)
@@ -74,8 +77,29 @@ def _print_signals(night: Night, result: StageResult) -> None:
         terminal.print_table(title, ["symbol", "target weight"], rows or [["(all cash)", ""]], right=("target weight",))
 
 
+def _print_figures(night: Night, result: StageResult) -> None:
+    rows = [
+        [
+            agent,
+            strategy,
+            _percent(figures["total_return"]),
+            _with_error(figures["sharpe"], figures["sharpe_standard_error"]),
+            _fall(figures["max_drawdown"]),
+            _number(figures["annual_turnover"]),
+        ]
+        for agent, receipt in result.done.items()
+        for strategy, figures in receipt.figures.items()
+    ]
+    columns = ["agent", "strategy", "return", "Sharpe", "drawdown", "turnover p.a."]
+    title = f"Night {night.night_id}: held-out window, after costs"
+    terminal.print_table(title, columns, rows, right=(*_NUMBERS, "turnover p.a."))
+
+
 def _described(receipt: Any) -> str:
-    for name in ("reason", "path", "data_version", "version"):
+    if isinstance(receipt, TrainingReceipt):
+        score = "undefined" if receipt.validation_sharpe is None else f"{receipt.validation_sharpe:+.2f}"
+        return f"{receipt.algorithm}, version {receipt.version}, validation Sharpe {score}, {receipt.seconds:.0f} s"
+    for name in ("reason", "path", "data_version"):
         if getattr(receipt, name, ""):
             return f"{name.replace('_', ' ')}: {getattr(receipt, name)}"
     return f"{receipt.symbols} symbols" if hasattr(receipt, "symbols") else ""
@@ -91,6 +115,11 @@ def _print_failures(reasons: Mapping[str, str]) -> None:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:+.1%}"
+
+
+def _fall(drawdown: float | None) -> str:
+    """A drawdown as a loss; none is not minus zero."""
+    return "–" if drawdown is None else f"{0.0 - drawdown:.1%}"
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -41,18 +42,20 @@ def friendly_errors(as_json: bool) -> Iterator[None]:
 
 def report_error(message: str, as_json: bool) -> None:
     """One clear message on standard error, and as the last line of standard output when a machine listens."""
-    errors.print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True)
+    errors.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
     if as_json:
         print_json({"error": message})
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]], right: tuple[str, ...] = ()) -> None:
     """A table; the columns named in ``right`` are right-aligned numbers."""
-    table = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
+    if title:
+        console.print(f"[italic]{escape(title)}[/]", soft_wrap=True)
+    table = Table(header_style="bold", show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_escaped(cell) for cell in row))
+        table.add_row(*(escape(cell) for cell in row))
     console.print(table)
 
 
@@ -78,7 +81,7 @@ def progress_bars(verbose: bool) -> Iterator[None]:
             key = (event.stage, event.item)
             if key not in bars:
                 bars[key] = progress.add_task(f"{event.stage:<10} {event.item:<12}", total=event.total or None, note="")
-            progress.update(bars[key], completed=event.done, total=event.total or None, note=_escaped(event.note))
+            progress.update(bars[key], completed=event.done, total=event.total or None, note=escape(event.note))
 
         listen(show)
         try:
@@ -94,7 +97,7 @@ def _lines(verbose: bool) -> Iterator[None]:
 
     def show(event: ProgressEvent) -> None:
         if event.total and event.done >= event.total:
-            errors.print(f"{event.stage} {event.item}: {_escaped(event.note) or 'done'}")
+            errors.print(f"{event.stage} {event.item}: {escape(event.note) or 'done'}")
 
     if verbose:
         yield
@@ -113,9 +116,3 @@ def quiet_libraries(verbose: bool) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     logging.getLogger("wealtharena").setLevel(logging.INFO)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
