@@ -268,16 +268,20 @@ def mlflow(
 
 
 @app.command()
-def stop(profile: options.Profile = "quickstart", overrides: options.Overrides = None) -> None:
+def stop(
+    profile: options.Profile = "quickstart", overrides: options.Overrides = None, as_json: options.AsJson = False
+) -> None:
     """End the Prefect server that a run started and left running.
 
     Example: wealtharena stop
     """
-    with terminal.friendly_errors(as_json=False):
+    with terminal.friendly_errors(as_json):
         from flows.server import stop_server
 
         pid = stop_server(_settings(profile, overrides))
         terminal.console.print(f"Ended the Prefect server (process {pid})." if pid else "No server of ours is running.")
+        if as_json:
+            terminal.print_json({"ended_process": pid})
 
 
 def _prepare(profile: str, overrides: list[str] | None, verbose: bool) -> Any:
