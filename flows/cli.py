@@ -264,7 +264,8 @@ def mlflow(
         uri = tracking_uri(settings)
     terminal.console.print(f"MLflow: http://127.0.0.1:{port}")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1"]
-    raise typer.Exit(subprocess.call([*command, "--port", str(port), "--workers", "1"]))  # noqa: S603
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    raise typer.Exit(subprocess.call([*command, "--port", str(port), "--workers", "1"], env=environment))  # noqa: S603
 
 
 @app.command()
