@@ -4,15 +4,12 @@ from dataclasses import dataclass
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
-from tasks.meta import STAGE as TRAIN_META
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
-from tasks.receipts import finished, finished_or_empty, once
+from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from tasks.tracking import champion_version, log_held_out
-from tasks.training import STAGE as TRAIN
-from tasks.training import TrainingReceipt
-from tasks.trials import CANDIDATE, CHAMPION, Trials, run_trials, trained_candidate
+from tasks.trials import CANDIDATE, CHAMPION, Trials, candidate_receipts, run_trials, trained_candidate
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.evaluation.frames import equity_rows, metric_rows, weight_rows
@@ -46,10 +43,7 @@ class BacktestReceipt:
 def agents_to_score(night: Night) -> list[str]:
     """Agents that were trained tonight or are in service, the meta-agent last."""
     ready = finished(night, FEATURES, FeaturesReceipt)
-    trained = {
-        **finished_or_empty(night, TRAIN, TrainingReceipt),
-        **finished_or_empty(night, TRAIN_META, TrainingReceipt),
-    }
+    trained = candidate_receipts(night)
     return [
         name
         for name in night.chosen

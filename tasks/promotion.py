@@ -10,14 +10,12 @@ import pyarrow as pa
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
 from tasks.baselines import register_baseline
-from tasks.meta import STAGE as TRAIN_META
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
-from tasks.receipts import finished, finished_or_empty, once
+from tasks.receipts import finished, once
 from tasks.retries import stage_task
-from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
-from tasks.trials import run_trials
+from tasks.trials import candidate_receipts, run_trials
 from warehouse import Warehouse
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
@@ -57,14 +55,6 @@ def agents_to_decide(night: Night) -> list[str]:
     """Agents with a candidate that was scored, the meta-agent last."""
     candidates, scored = candidate_receipts(night), finished(night, BACKTEST, BacktestReceipt)
     return [agent for agent in night.chosen if agent in candidates and agent in scored]
-
-
-def candidate_receipts(night: Night) -> dict[str, TrainingReceipt]:
-    """Tonight's trainings, the meta-agent's included."""
-    return {
-        **finished_or_empty(night, TRAIN, TrainingReceipt),
-        **finished_or_empty(night, TRAIN_META, TrainingReceipt),
-    }
 
 
 @stage_task("decide-agent", "decide {agent}")

@@ -94,8 +94,8 @@ def train_agent(night: Night, agent: str) -> TrainingReceipt:
     market = agent_market(night, agent)
     panel, windows = market.panel, market.windows
     recipe = night.settings.agents[agent]
-    # One row more: a decision needs the close before the window's first session.
     train = panel.rows(*windows.train)
+    # One row more: a decision needs the close before the window's first session.
     validation = panel.rows(windows.validation[0] - 1, windows.validation[1])
     dates = {"training": window_dates(panel, windows.train), "validation": window_dates(panel, windows.validation)}
     return train_once(night, agent, recipe, train, validation, market.rules, dates)

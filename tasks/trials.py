@@ -50,9 +50,16 @@ def run_trials(night: Night, agent: str) -> Trials:
 
 def trained_candidate(night: Night, agent: str) -> ServedModel | None:
     """Tonight's verified policy, or None if the agent was not trained."""
-    stage = TRAIN_META if agent == META_AGENT else TRAIN
-    receipt = finished_or_empty(night, stage, TrainingReceipt).get(agent)
+    receipt = candidate_receipts(night).get(agent)
     return None if receipt is None else candidate(receipt)
+
+
+def candidate_receipts(night: Night) -> dict[str, TrainingReceipt]:
+    """Tonight's trainings, the meta-agent's included."""
+    return {
+        **finished_or_empty(night, TRAIN, TrainingReceipt),
+        **finished_or_empty(night, TRAIN_META, TrainingReceipt),
+    }
 
 
 def _class_trials(night: Night, agent: str) -> Trials:
