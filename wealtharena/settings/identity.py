@@ -3,13 +3,15 @@
 from typing import Any
 
 from wealtharena.core.hashing import hash_json
-from wealtharena.settings.models import Settings
+from wealtharena.settings.models import AccessSettings, Settings
 
 # Where results are kept and how they are shown does not change them. The date stands beside the hash wherever a result
 # is named, so that a night is the same whether its date was given or found.
+_ACCESS = set(AccessSettings.model_fields) - {"base_url"}
 _LEFT_OUT: dict[str, Any] = {
-    **dict.fromkeys(("home", "mlflow", "prefect", "log_level", "profile"), True),
+    **dict.fromkeys(("home", "mlflow", "prefect", "warehouse", "log_level", "profile"), True),
     "run": {"as_of"},
+    "vendors": {"batch_size": True, **dict.fromkeys(("yahoo", "alpha_vantage", "fred", "coingecko", "rest"), _ACCESS)},
 }
 
 

@@ -15,7 +15,16 @@ CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
 PREFIX = "WEALTHARENA_"
 HOME_VARIABLE = "WEALTHARENA_HOME"
 
+USUAL_KEYS = {
+    "alpha_vantage": "ALPHAVANTAGE_API_KEY",
+    "fred": "FRED_API_KEY",
+    "coingecko": "COINGECKO_API_KEY",
+}
+"""Variables in which other programs keep the vendors' keys; ours (``WEALTHARENA_VENDORS__FRED__API_KEY``) wins."""
+
 KeyPath = tuple[str, ...]
+
+_SECRETS = ("api_key", "password")
 
 
 def load_settings(
@@ -35,14 +44,15 @@ def load_settings(
     """
     env = os.environ if environment is None else environment
     path = profile_path(profile)
-    values = Settings().model_dump(mode="json", exclude={"mlflow": {"password"}})
+    values = Settings().model_dump(mode="json")
     origins: dict[KeyPath, str] = {}
     layers = [
         (_read_profile(path), f"file {path}"),
         ({"profile": path.stem}, f"--profile {profile}"),
     ]
+    layers += [(_nested(key, value), f"variable {name}") for name, (key, value) in _usual_keys(env)]
     layers += [(_nested(key, value), f"variable {name}") for name, (key, value) in _from_environment(env)]
-    layers += [(_from_override(text), f"--set {text}") for text in overrides]
+    layers += [(_from_override(text), f"--set {text}") for text in overrides]  # secrets are refused in there
     for layer, origin in layers:
         _merge(values, layer, origin, (), origins)
     try:
@@ -91,13 +101,24 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, tuple[KeyPa
         if not name.startswith(PREFIX):
             continue
         key = tuple(part.lower() for part in name.removeprefix(PREFIX).split("__"))
-        yield name, (key, env[name] if name == HOME_VARIABLE else _yaml_value(env[name], f"variable {name}"))
+        is_text = name == HOME_VARIABLE or key[-1] in _SECRETS
+        yield name, (key, env[name] if is_text else _yaml_value(env[name], f"variable {name}"))
+
+
+def _usual_keys(env: Mapping[str, str]) -> Iterator[tuple[str, tuple[KeyPath, str]]]:
+    for vendor, name in USUAL_KEYS.items():
+        if env.get(name):
+            yield name, (("vendors", vendor, "api_key"), env[name])
 
 
 def _from_override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SettingsError(f"--set must look like key.sub=value, got {text!r}")
+    if key.strip().rpartition(".")[2] in _SECRETS:
+        # What is set here stands in the shell's history and among the parameters that Prefect shows.
+        variable = PREFIX + key.strip().upper().replace(".", "__")
+        raise SettingsError(f"--set {key.strip()}: a secret must be given as variable {variable}")
     return _nested(tuple(key.strip().split(".")), _yaml_value(value, f"--set {text}"))
 
 
@@ -135,7 +156,7 @@ def _explain(error: ValidationError, origins: Mapping[KeyPath, str]) -> str:
         location = tuple(str(part) for part in item["loc"])
         key = ".".join(location) or "settings"
         rule = "is not a known setting" if item["type"] == "extra_forbidden" else item["msg"]
-        value = "" if "password" in location else f", got {item['input']!r}"
+        value = "" if set(_SECRETS) & set(location) else f", got {item['input']!r}"
         if item["type"] == "missing" or not location:
             value = ""
         lines.append(f"{key}: {rule}{value} (from {_origin(location, origins)})")

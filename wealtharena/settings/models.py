@@ -1,6 +1,6 @@
 """All settings as frozen models: unknown keys are refused, and what stands here is what runs."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -32,6 +32,13 @@ class RunSettings(Section):
     """Classes to collect; the meta-agent spreads capital over them."""
     history_start: date = date(2014, 1, 1)
     """First day asked from the vendors."""
+    known_at: datetime | Literal["now"] | None = None
+    """Moment (with time zone) whose knowledge the run has: rows that became known later are not read. Empty: now, or
+    for a given ``as_of`` what was known two days after it; ``now``: today's knowledge in any case."""
+    exchanges: tuple[str, ...] = ()
+    """Only instruments listed there (ASX, NYSE, NASDAQ …); empty: all."""
+    max_symbols: PositiveInt | None = None
+    """At most this many instruments per class, the first of the universe table; empty: all."""
 
 
 class SimulatorSettings(Section):
@@ -54,17 +61,143 @@ class FilesSettings(Section):
     """Folder with ``market/<class>/<SYMBOL>.csv`` and ``macro/<SERIES>.csv`` (or ``.parquet``)."""
 
 
+class AccessSettings(Section):
+    """How a vendor is reached, and how often it may be asked."""
+
+    base_url: str = ""
+    """Where the vendor is reached; for Yahoo it stands for all of its hosts. Empty: the vendor's own address."""
+    api_key: SecretStr | None = None
+    """Key; empty: the vendor's usual variable, or a Prefect Secret block of that name (``fred-api-key``)."""
+    max_per_second: PositiveFloat | None = None
+    """Requests per second, over all processes on this home folder; empty: no limit. A fraction spaces them further."""
+    max_per_minute: PositiveInt | None = None
+    """Requests per minute."""
+    max_per_day: PositiveInt | None = None
+    """Requests per 24 hours."""
+    max_per_month: PositiveInt | None = None
+    """Requests per 30 days."""
+    timeout_s: PositiveFloat = 20.0
+    """Seconds that one request may take altogether."""
+    max_attempts: PositiveInt = 4
+    """Requests for one answer while the vendor fails in a way that may pass."""
+    backoff_s: PositiveFloat = 1.0
+    """First pause between two attempts; each further one is twice as long, and what the vendor asks for if longer."""
+    max_wait_s: PositiveFloat = 120.0
+    """A vendor that asks for a longer pause is left alone for the rest of the run."""
+    max_failures: PositiveInt = 5
+    """Symbols that may fail one after another before the vendor is left alone for the rest of the run."""
+
+
+class YahooSettings(AccessSettings):
+    """Yahoo Finance through yfinance; unofficial, for personal use, no key."""
+
+    max_per_second: PositiveFloat | None = 1.0
+    """Requests per second; Yahoo publishes no limit, users report trouble above one."""
+
+
+class AlphaVantageSettings(AccessSettings):
+    """Alpha Vantage through alpha_vantage; a free key allows 25 requests a day."""
+
+    max_per_second: PositiveFloat | None = 1.0
+    """Requests per second."""
+    max_per_day: PositiveInt | None = 25
+    """Requests per 24 hours."""
+    outputsize: Literal["compact", "full"] = "compact"
+    """``compact``: the last 100 bars, all that a free key gets; ``full``: the whole history (premium)."""
+
+
+class FredSettings(AccessSettings):
+    """FRED and ALFRED of the St. Louis Fed through fredapi; the key is free."""
+
+    max_per_second: PositiveFloat | None = 2.0
+    """Requests per second."""
+    vintages_per_request: Annotated[int, Field(ge=2, le=2_000)] = 1_000
+    """Release dates that one request may span, one of them shared with the next; above 2,000 FRED refuses."""
+
+
+class CoingeckoSettings(AccessSettings):
+    """CoinGecko through pycoingecko; works without a key, a free demo key is served more often."""
+
+    max_per_minute: PositiveInt | None = 30
+    """Requests per minute; keyless users are granted 5 to 15."""
+    history_days: PositiveInt = 365
+    """Days back from today that the plan serves."""
+
+
+class RestSettings(AccessSettings):
+    """A bar feed over HTTP that answers with JSON; ``base_url`` must be given."""
+
+    path: str = "/bars/{symbol}?from={start}&to={end}"
+    """Path and query of the bars of ``{symbol}`` from ``{start}`` to ``{end}`` (ISO days, both included)."""
+    key_header: str = "Authorization"
+    """Header that carries the key."""
+    key_prefix: str = "Bearer "
+    """What stands before the key in the header."""
+    rows: str = ""
+    """Where the list of bars lies in the answer, keys joined by dots; empty: the answer is the list."""
+    fields: dict[str, str] = {
+        "session_date": "date", "open": "open", "high": "high", "low": "low", "close": "close", "volume": "volume",
+    }  # fmt: skip
+    """The feed's name of each of our columns; ``adj_close``, ``dividend`` and ``split`` may be named too."""
+    date_format: str = "%Y-%m-%d"
+    """How days are written; ``unix`` and ``unix_ms`` for seconds and milliseconds since 1970 (UTC)."""
+    price_basis: Literal["as_traded", "split_adjusted"] = "split_adjusted"
+    """What the feed's prices are adjusted for."""
+
+
 class VendorsSettings(Section):
     """Where market data comes from."""
 
     source: str = "simulator"
-    """Name of the vendor that is asked (see ``VENDORS``)."""
+    """``live``: each class's vendors in ``order``, over the universe of ``config/universe``; or one vendor of
+    ``VENDORS`` for everything."""
+    order: dict[str, tuple[str, ...]] = {
+        "stocks": ("yahoo", "alpha_vantage"),
+        "crypto": ("yahoo", "coingecko", "alpha_vantage"),
+        "etfs": ("yahoo", "alpha_vantage"),
+        "currencies": ("yahoo", "alpha_vantage"),
+        "reits": ("yahoo", "alpha_vantage"),
+        "commodities": ("yahoo",),
+        "macro": ("fred",),
+    }
+    """Vendors of each class and of the macro series: the first is preferred, the next stand in for what it lacks."""
+    is_demo: bool = False
+    """Says that what answers under the vendors' addresses is a stand-in: its data are then called demo data."""
+    universe: Path = Path("universe")
+    """Folder of the membership tables, relative to ``config/``."""
     min_coverage: Fraction = 0.8
     """Share of a class's symbols that must have data for the class to be trained."""
+    overlap_sessions: PositiveInt = 5
+    """Stored sessions that are asked again each night, to notice splits and revisions."""
+    batch_size: PositiveInt = 250
+    """Answers that go from the journal into the tables at once. No client asks for several symbols in one request."""
+    revision_tolerance: PositiveFloat = 1e-5
+    """Relative difference up to which two prices of one bar count as the same (vendors' float noise is near 1e-7)."""
+    cross_check_symbols: Annotated[int, Field(ge=0)] = 1
+    """Symbols per class and night that a second vendor is asked about as well, a different one each night."""
+    cross_check_tolerance: PositiveFloat = 0.01
+    """Relative difference of two vendors' prices, on one basis, from which it is recorded as a disagreement."""
+    yahoo: YahooSettings = YahooSettings()
+    """Settings of Yahoo Finance."""
+    alpha_vantage: AlphaVantageSettings = AlphaVantageSettings()
+    """Settings of Alpha Vantage."""
+    fred: FredSettings = FredSettings()
+    """Settings of FRED."""
+    coingecko: CoingeckoSettings = CoingeckoSettings()
+    """Settings of CoinGecko."""
+    rest: RestSettings = RestSettings()
+    """Settings of a REST bar feed."""
     simulator: SimulatorSettings = SimulatorSettings()
     """Settings of the simulator."""
     files: FilesSettings = FilesSettings()
     """Settings of the files vendor."""
+
+
+class WarehouseSettings(Section):
+    """Upkeep of the tables."""
+
+    keep_days: PositiveInt = 30
+    """Old table versions that `warehouse maintain` keeps readable; versions that a model names stay."""
 
 
 class CurationSettings(Section):
@@ -90,7 +223,7 @@ class FeatureSettings(Section):
     macro: bool = True
     """Adds macro series, joined from the session after their release."""
     macro_lag_days: dict[str, Annotated[int, Field(ge=0)]] = {}
-    """Publication lag per series in days, on top of the built-in conservative lags."""
+    """Publication lag per series in days; others have that of the universe's table, or one from their spacing."""
 
 
 class WindowSettings(Section):
@@ -251,6 +384,8 @@ class Settings(Section):
     """Which night is run."""
     vendors: VendorsSettings = VendorsSettings()
     """Where data comes from."""
+    warehouse: WarehouseSettings = WarehouseSettings()
+    """Upkeep of the tables."""
     curation: CurationSettings = CurationSettings()
     """Checks on raw data."""
     features: FeatureSettings = FeatureSettings()
@@ -297,6 +432,13 @@ class Settings(Section):
         missing = [str(name) for name in self.run.asset_classes if name not in self.costs]
         if missing:
             raise ValueError(f"costs must name every class of run.asset_classes, missing {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _known_at_is_a_moment(self) -> "Settings":
+        known_at = self.run.known_at
+        if isinstance(known_at, datetime) and known_at.tzinfo is None:
+            raise ValueError(f"run.known_at must have a time zone, got {known_at}")
         return self
 
     @model_validator(mode="after")
