@@ -61,6 +61,10 @@ def read_dated_table(
     frame = pd.DataFrame(parsed)
     unparsed = tuple(_unparsed_cells(texts, wrong, frame[key], key))
     _refuse_rubbish(path, unparsed, frame.size)
+    for column in optional:
+        if column not in frame:
+            frame[column] = pd.Series(dtype="datetime64[us]" if column in date_columns else "float64")
+    frame = frame[[*required, *optional]]
     bad_row = np.logical_or.reduce(list(wrong.values()))
     return FileTable(frame[~bad_row].reset_index(drop=True), unparsed)
 
@@ -77,11 +81,8 @@ def _read_columns(path: Path, required: tuple[str, ...], optional: tuple[str, ..
             f"{path}: the header must name {', '.join(required)}; missing {', '.join(missing)}, "
             f"got {', '.join(table.column_names) or 'no header'}"
         )
-    empty = pd.Series(np.nan, index=range(table.num_rows), dtype="float64")
-    return {
-        column: table.column(names[column]).to_pandas().reset_index(drop=True) if column in names else empty
-        for column in (*required, *optional)
-    }
+    found = (column for column in (*required, *optional) if column in names)
+    return {column: table.column(names[column]).to_pandas().reset_index(drop=True) for column in found}
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -1,8 +1,8 @@
 """A folder of CSV or Parquet files as a vendor: ``market/<class>/<SYMBOL>.csv`` and ``macro/<SERIES>.csv``.
 
-Market files need ``date, open, high, low, close`` and may have ``adj_close`` and ``volume``; macro files need
-``date, value`` and may have ``available_date``. Class folders carry the names of the asset classes; ``forex`` stands
-for ``currencies``. Exchange and currency follow from class and symbol, Yahoo style.
+Market files need ``date, open, high, low, close`` and may have ``adj_close``, ``volume``, ``dividend`` and ``split``;
+macro files need ``date, value`` and may have ``available_date``. Class folders carry the names of the asset classes;
+``forex`` stands for ``currencies``. Exchange and currency follow from class and symbol, Yahoo style.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,6 +23,7 @@ from wealtharena.core.market_data import (
     FetchRequest,
     FetchResult,
     Instrument,
+    MacroRequest,
     Outcome,
     PriceBasis,
 )
@@ -47,6 +48,7 @@ class FilesVendor:
     """
 
     name = "files"
+    is_local = True
 
     def __init__(self, settings: FilesSettings, stale_sessions: int) -> None:
         self._root = settings.root
@@ -73,36 +75,37 @@ class FilesVendor:
         """
         return min(self._latest_of_class(asset_class, today, min_coverage) for asset_class in asset_classes)
 
-    def fetch_bars(self, request: FetchRequest) -> Iterator[FetchResult]:
+    def fetch_bars(self, requests: Sequence[FetchRequest]) -> Iterator[FetchResult]:
         """The rows of each symbol's file between the days asked for."""
         files = self._market_files
-        for symbol in request.symbols:
-            if symbol not in files:
-                reason = f"there is no {symbol}.csv or .parquet in a class folder of {self._root / 'market'}"
-                yield _no_rows(symbol, Outcome.UNKNOWN_SYMBOL, reason, BAR_COLUMNS)
+        for request in requests:
+            if request.symbol not in files:
+                reason = f"there is no {request.symbol}.csv or .parquet in a class folder of {self._root / 'market'}"
+                yield _no_rows(request.symbol, Outcome.UNKNOWN_SYMBOL, reason, BAR_COLUMNS)
                 continue
-            instrument, path = files[symbol].instrument, files[symbol].path
+            file = files[request.symbol]
             try:
-                table = _read_bars(path)
+                table = _read_bars(file.path)
             except VendorRejected as error:
-                yield _no_rows(symbol, Outcome.REJECTED, str(error), BAR_COLUMNS)
+                yield _no_rows(request.symbol, Outcome.REJECTED, str(error), BAR_COLUMNS)
                 continue
-            yield _result(symbol, path, table, request, _price_basis(instrument, table.frame))
+            yield _result(request, file.path, table, BAR_COLUMNS, _price_basis(file.instrument, table.frame))
 
-    def fetch_macro(self, request: FetchRequest) -> Iterator[FetchResult]:
+    def fetch_macro(self, requests: Sequence[MacroRequest]) -> Iterator[FetchResult]:
         """The rows of each series' file between the days asked for."""
         files = self._macro_files
-        for series in request.symbols:
-            if series not in files:
-                reason = f"there is no {series}.csv or .parquet in {self._root / 'macro'}"
-                yield _no_rows(series, Outcome.UNKNOWN_SYMBOL, reason, MACRO_COLUMNS)
+        for request in requests:
+            if request.symbol not in files:
+                reason = f"there is no {request.symbol}.csv or .parquet in {self._root / 'macro'}"
+                yield _no_rows(request.symbol, Outcome.UNKNOWN_SYMBOL, reason, MACRO_COLUMNS)
                 continue
+            path = files[request.symbol]
             try:
-                table = _read_macro(files[series])
+                table = _read_macro(path)
             except VendorRejected as error:
-                yield _no_rows(series, Outcome.REJECTED, str(error), MACRO_COLUMNS)
+                yield _no_rows(request.symbol, Outcome.REJECTED, str(error), MACRO_COLUMNS)
                 continue
-            yield _result(series, files[series], table, request, PriceBasis.AS_TRADED)
+            yield _result(request, path, table, MACRO_COLUMNS, PriceBasis.AS_TRADED)
 
     @cached_property
     def _market_files(self) -> dict[str, _MarketFile]:
@@ -182,7 +185,8 @@ def _instrument(symbol: str, asset_class: AssetClass) -> Instrument:
 
 
 def _read_bars(path: Path) -> FileTable:
-    table = read_dated_table(path, ("date",), ("date", "open", "high", "low", "close"), ("adj_close", "volume"))
+    optional = ("adj_close", "volume", "dividend", "split")
+    table = read_dated_table(path, ("date",), ("date", "open", "high", "low", "close"), optional)
     return FileTable(table.frame.rename(columns={"date": "session_date"}), table.unparsed)
 
 
@@ -203,21 +207,21 @@ def _price_basis(instrument: Instrument, frame: pd.DataFrame) -> PriceBasis:
     return PriceBasis.AS_TRADED if as_traded else PriceBasis.SPLIT_ADJUSTED
 
 
-def _result(symbol: str, path: Path, table: FileTable, request: FetchRequest, basis: PriceBasis) -> FetchResult:
-    date_column = "session_date" if "session_date" in table.frame else "reference_date"
-    columns = BAR_COLUMNS if date_column == "session_date" else MACRO_COLUMNS
-    inside = table.frame[date_column].between(pd.Timestamp(request.start), pd.Timestamp(request.end))
+def _result(
+    request: FetchRequest | MacroRequest, path: Path, table: FileTable, columns: tuple[str, ...], basis: PriceBasis
+) -> FetchResult:
+    days = table.frame[columns[0]]
+    inside = days.between(pd.Timestamp(request.start), pd.Timestamp(request.end))
     rows = table.frame.loc[inside, list(columns)].reset_index(drop=True)
     if rows.empty:
-        days = table.frame[date_column]
         held = f"; its rows run from {days.min().date()} to {days.max().date()}" if len(days) else ""
         reason = f"{path}: no row from {request.start} to {request.end}{held}"
-        return _no_rows(symbol, Outcome.EMPTY, reason, columns)
+        return _no_rows(request.symbol, Outcome.EMPTY, reason, columns)
     unparsed = tuple(cell for cell in table.unparsed if _inside(cell, request))
-    return FetchResult(symbol, Outcome.ROWS, "", rows, hash_file(path), basis, unparsed)
+    return FetchResult(request.symbol, Outcome.ROWS, "", rows, hash_file(path), basis, unparsed, request=str(path))
 
 
-def _inside(cell: UnparsedCell, request: FetchRequest) -> bool:
+def _inside(cell: UnparsedCell, request: FetchRequest | MacroRequest) -> bool:
     """Whether an unreadable cell's row lies between the days asked for; rows without a date always do."""
     label = cell[0]
     return label.startswith("line") or request.start <= date.fromisoformat(label[:10]) <= request.end

@@ -21,6 +21,7 @@ from wealtharena.core.market_data import (
     FetchRequest,
     FetchResult,
     Instrument,
+    MacroRequest,
     Outcome,
     PriceBasis,
 )
@@ -55,9 +56,11 @@ class SimulatorVendor:
     """``Vendor`` of simulated bars and macro series; the same settings give the same figures in every process."""
 
     name = "simulator"
+    is_local = True
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
+        self._last_world: tuple[date, World] | None = None
 
     def instruments(self, asset_classes: Sequence[AssetClass]) -> list[Instrument]:
         """``symbols_per_class`` instruments of each class, in symbol order."""
@@ -77,28 +80,33 @@ class SimulatorVendor:
         """
         return min(self._latest_of_class(asset_class, today, min_coverage) for asset_class in asset_classes)
 
-    def fetch_bars(self, request: FetchRequest) -> Iterator[FetchResult]:
-        """Simulated bars of each symbol; symbols beyond ``symbols_per_class`` are unknown."""
-        world = self._world(request.end)
-        for symbol in request.symbols:
-            known = self._parse(symbol)
+    def fetch_bars(self, requests: Sequence[FetchRequest]) -> Iterator[FetchResult]:
+        """Simulated bars, without dividends and splits; symbols beyond ``symbols_per_class`` are unknown."""
+        for request in requests:
+            known = self._parse(request.symbol)
             if known is None:
-                yield _no_rows(symbol, Outcome.UNKNOWN_SYMBOL, f"the simulator has no symbol {symbol}", BAR_COLUMNS)
+                reason = f"the simulator has no symbol {request.symbol}"
+                yield _no_rows(request.symbol, Outcome.UNKNOWN_SYMBOL, reason, BAR_COLUMNS)
             else:
-                yield _result(symbol, self._bars(world, *known), "session_date", request, BAR_COLUMNS)
+                bars = self._bars(self._world(request.end), *known).assign(dividend=0.0, split=1.0)
+                yield _result(request, bars, BAR_COLUMNS)
 
-    def fetch_macro(self, request: FetchRequest) -> Iterator[FetchResult]:
-        """Simulated macro observations of each series."""
-        world = self._world(request.end)
-        for series in request.symbols:
-            if series not in MACRO_SERIES:
-                yield _no_rows(series, Outcome.UNKNOWN_SYMBOL, f"the simulator has no series {series}", MACRO_COLUMNS)
+    def fetch_macro(self, requests: Sequence[MacroRequest]) -> Iterator[FetchResult]:
+        """Simulated macro observations of each series; none is ever revised."""
+        for request in requests:
+            if request.symbol not in MACRO_SERIES:
+                reason = f"the simulator has no series {request.symbol}"
+                yield _no_rows(request.symbol, Outcome.UNKNOWN_SYMBOL, reason, MACRO_COLUMNS)
             else:
-                frame = MACRO_SERIES[series](world, self._settings.seed)
-                yield _result(series, frame, "reference_date", request, MACRO_COLUMNS)
+                frame = MACRO_SERIES[request.symbol](self._world(request.end), self._settings.seed)
+                yield _result(request, frame, MACRO_COLUMNS)
 
     def _world(self, end: date) -> World:
-        return simulate_world(self._settings.seed, self._settings.start, max(end, self._settings.start))
+        # Requests of one night have one end as a rule, and the world is the dearest part of a path.
+        if self._last_world is None or self._last_world[0] != end:
+            world = simulate_world(self._settings.seed, self._settings.start, max(end, self._settings.start))
+            self._last_world = (end, world)
+        return self._last_world[1]
 
     def _bars(self, world: World, asset_class: AssetClass, number: int) -> pd.DataFrame:
         first, last = world.days[0].item(), world.days[-1].item()
@@ -155,16 +163,16 @@ def _symbol(asset_class: AssetClass, number: int) -> str:
     return f"{_PREFIXES[asset_class]}{number:02d}.SIM"
 
 
-def _result(
-    symbol: str, frame: pd.DataFrame, date_column: str, request: FetchRequest, columns: tuple[str, ...]
-) -> FetchResult:
-    inside = frame[date_column].between(pd.Timestamp(request.start), pd.Timestamp(request.end))
+def _result(request: FetchRequest | MacroRequest, frame: pd.DataFrame, columns: tuple[str, ...]) -> FetchResult:
+    inside = frame[columns[0]].between(pd.Timestamp(request.start), pd.Timestamp(request.end))
     rows = frame.loc[inside, list(columns)].reset_index(drop=True)
     if rows.empty:
-        return _no_rows(symbol, Outcome.EMPTY, f"no simulated rows from {request.start} to {request.end}", columns)
+        reason = f"no simulated rows from {request.start} to {request.end}"
+        return _no_rows(request.symbol, Outcome.EMPTY, reason, columns)
     numbers = (rows[column].to_numpy() for column in columns)
     hashed = hash_arrays(part.astype(np.int64) if part.dtype.kind == "M" else part for part in numbers)
-    return FetchResult(symbol, Outcome.ROWS, "", rows, hashed, PriceBasis.SPLIT_ADJUSTED)
+    asked = f"{request.symbol} from {request.start} to {request.end}"
+    return FetchResult(request.symbol, Outcome.ROWS, "", rows, hashed, PriceBasis.SPLIT_ADJUSTED, request=asked)
 
 
 def _no_rows(symbol: str, outcome: Outcome, reason: str, columns: tuple[str, ...]) -> FetchResult:
