@@ -36,12 +36,19 @@ def filter_expression(spec: TableSpec, schema: pa.Schema, where: Mapping[str, ob
     condition = pc.scalar(True)
     for name, value in where.items():
         values = list(value) if isinstance(value, _MANY) else [value]
-        try:
-            wanted = pa.array(values).cast(schema.field(name).type)
-        except pa.ArrowException:
-            kind = schema.field(name).type
-            raise WarehouseError(f"table {spec.name}: column `{name}` is {kind}, asked for {value!r}") from None
-        condition = condition & pc.field(name).isin(wanted)
+        condition = condition & pc.field(name).isin(_as_column(spec, schema.field(name), values, value))
+    return condition
+
+
+def not_before_expression(spec: TableSpec, schema: pa.Schema, least: Mapping[str, object]) -> pads.Expression:
+    """True for rows whose columns are at least the values of ``least``; a missing value is not.
+
+    Raises:
+        WarehouseError: a value does not fit the type of its column.
+    """
+    condition = pc.scalar(True)
+    for name, value in least.items():
+        condition = condition & (pc.field(name) >= _as_column(spec, schema.field(name), [value], value)[0])
     return condition
 
 
@@ -83,6 +90,13 @@ def slice_predicate(slices: list[Slice]) -> Condition:
         "(" + " AND ".join(f"{name} = '{value}'" for name, value in item.items()) + ")" for item in slices
     )
     return Condition(expression, sql)
+
+
+def _as_column(spec: TableSpec, field: pa.Field, values: list[object], asked: object) -> pa.Array:
+    try:
+        return pa.array(values).cast(field.type)
+    except pa.ArrowException:
+        raise WarehouseError(f"table {spec.name}: column `{field.name}` is {field.type}, asked for {asked!r}") from None
 
 
 def _expression(item: Slice) -> pads.Expression:

@@ -8,25 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
-from warehouse.rows import (
-    changed_rows,
-    content_hash,
-    fit_rows,
-    newest_rows,
-    refuse_older_knowledge,
-    sort_rows,
-    without_keys_of,
-)
-from warehouse.slices import filter_expression, partition_filter, slice_predicate, slices_of
+from warehouse.changes import grow_rows, merge_where_many_files, replace_rows
+from warehouse.delta import STORAGE_ERRORS, create_table, dataset_of, failure, open_table, refuse_other_columns
+from warehouse.log import read_log
+from warehouse.rows import content_hash, fit_rows, newest_rows, sort_rows
+from warehouse.slices import filter_expression, not_before_expression, partition_filter
 from warehouse.tables import TABLES, TableSpec
 from wealtharena.core import TableRef
 from wealtharena.core.errors import WarehouseError, unknown_name
@@ -36,20 +31,8 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 60
 """Attempts to commit while other processes write to the same table."""
 MAX_WAIT_SECONDS = 0.5
-MAX_FILES = 50
-"""Files of a table that grows by appending, above which they are merged into one."""
 
-_STORAGE_ERRORS = (DeltaError, pa.ArrowException, OSError)
-# Every commit carries this application id, so that of two commits that began from the same version the second one
-# fails and is redone on top of the first: read, compare and write act as one step, without a lock.
-_APPLICATION = "wealtharena"
-# Models name the versions that they were trained on: the log must never forget one.
-_CONFIGURATION: dict[str, str | None] = {
-    "delta.logRetentionDuration": "interval 36500 days",
-    "delta.enableExpiredLogCleanup": "false",
-}
-
-
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _writing = {name: Lock() for name in TABLES}
 
 
@@ -78,7 +61,8 @@ class Warehouse:
         """Stores ``frame`` in one atomic step, as the table's mode says.
 
         A write that changes nothing makes no new version. In a ``replace`` table, ``partition`` names the slice that
-        is replaced; without it, every slice that ``frame`` has rows of, or the whole of an unpartitioned table.
+        is replaced; without it, every slice that ``frame`` has rows of, or the whole of an unpartitioned table. In a
+        table divided by year, only the years that ``frame`` has rows of are read, and only those that change written.
 
         Args:
             table: name in ``TABLES``.
@@ -86,11 +70,14 @@ class Warehouse:
             partition: values of ``partition_by`` joined by ``/``: of the first column, or of all.
 
         Returns:
-            Reference to the partition, or to the whole table if none was named.
+            ``replace`` tables: reference to the partition, or to the whole table if none was named. Tables that
+            grow (``append_new``, ``upsert``): reference to the rows of ``frame``, stored now or earlier, at a version
+            that holds them; the rest of the table is not read for it.
 
         Raises:
-            WarehouseError: unknown table, rows that break a rule (see ``fit_rows``), or no commit because other
-                processes kept committing first.
+            WarehouseError: unknown table, rows that break a rule (see ``fit_rows``), no commit because other
+                processes kept committing first, or storage that failed, such as a full disk: the table then holds
+                what it held before.
         """
         spec = _spec(table)
         rows = fit_rows(spec, frame)
@@ -106,8 +93,8 @@ class Warehouse:
                     wait = min(0.01 * 2**attempt, MAX_WAIT_SECONDS) * (0.5 + secrets.randbelow(1000) / 1000)
                     logger.debug("table %s was changed by another writer, once more in %.2f s", table, wait)
                     time.sleep(wait)
-                except _STORAGE_ERRORS as error:
-                    raise _failure(spec, "written", error) from None
+                except STORAGE_ERRORS as error:
+                    raise failure(spec, "written", error, self._path(spec)) from None
         raise WarehouseError(f"table {table}: other writers committed first in {MAX_ATTEMPTS} attempts")
 
     def read(
@@ -117,8 +104,10 @@ class Warehouse:
         partition: str = "",
         columns: Sequence[str] | None = None,
         where: Mapping[str, object] | None = None,
+        not_before: Mapping[str, object] | None = None,
         version: int | None = None,
         as_known_at: datetime | None = None,
+        history: bool = False,
     ) -> pd.DataFrame:
         """Rows in key order; days as ``datetime64[us]`` at midnight, missing numbers as NaN.
 
@@ -127,25 +116,52 @@ class Warehouse:
             partition: as in ``write``.
             columns: columns in the order wanted; all by default.
             where: column to value, or to a list of values of which one must match.
+            not_before: column to its least value; rows without a value are left out. On ``year_of`` of the table, files
+                of earlier years are not opened.
             version: Delta version to read; the latest by default.
             as_known_at: only for ``append_new`` tables: what was known at this moment (with time zone).
+            history: only for ``append_new`` tables: every version of each row, oldest first, not the newest alone.
 
         Raises:
-            WarehouseError: unknown table, column or version, or nothing was ever written to the table.
+            WarehouseError: unknown table, column or version, nothing was ever written to the table, or the version's
+                files were removed by maintenance.
         """
         spec = _spec(table)
-        table_then = self._open(spec, version)
-        return _to_pandas(_plain_rows(spec, table_then, partition, columns, where or {}, as_known_at))
+        asked = _Asked(partition, columns, where or {}, not_before or {}, as_known_at, history)
+        try:
+            return _to_pandas(_plain_rows(spec, self._open(spec, version), asked))
+        except STORAGE_ERRORS as error:
+            raise self._unreadable(spec, version, error) from None
 
-    def read_or_empty(self, table: str, *, where: Mapping[str, object] | None = None) -> pd.DataFrame:
+    def read_or_empty(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, object] | None = None,
+        not_before: Mapping[str, object] | None = None,
+        as_known_at: datetime | None = None,
+        history: bool = False,
+    ) -> pd.DataFrame:
         """As ``read``, but no rows where nothing was ever written."""
         if self.exists(table):
-            return self.read(table, where=where)
-        return _to_pandas(_spec(table).schema.empty_table())
+            return self.read(
+                table, columns=columns, where=where, not_before=not_before, as_known_at=as_known_at, history=history
+            )
+        empty = _spec(table).schema.empty_table()
+        return _to_pandas(empty if columns is None else empty.select(list(columns)))
 
     def exists(self, table: str) -> bool:
         """Whether the table was ever written to."""
         return bool(DeltaTable.is_deltatable(str(self._path(_spec(table)))))
+
+    def version(self, table: str) -> int:
+        """Latest version of a table.
+
+        Raises:
+            WarehouseError: unknown table, or nothing was ever written to it.
+        """
+        return int(self._open(_spec(table)).version())
 
     def ref(self, table: str, partition: str = "", where: Mapping[str, object] | None = None) -> TableRef:
         """Reference to what a plain ``read`` with the same arguments gives.
@@ -155,7 +171,11 @@ class Warehouse:
         """
         spec = _spec(table)
         current = self._open(spec)
-        return _reference(spec, current, partition, _plain_rows(spec, current, partition, where=where or {}))
+        asked = _Asked(partition=partition, where=where or {})
+        try:
+            return _reference(spec, current, partition, _plain_rows(spec, current, asked))
+        except STORAGE_ERRORS as error:
+            raise self._unreadable(spec, None, error) from None
 
     def sql(self, query: str) -> pa.Table:
         """Result of one SELECT (or DESCRIBE, SHOW, EXPLAIN) in DuckDB's SQL over all tables that exist.
@@ -169,72 +189,71 @@ class Warehouse:
         # Imported here: DuckDB's bindings complain at exit in processes that ran Prefect flows.
         from warehouse.queries import run_query
 
-        return run_query(query, {spec.name: self._open(spec).to_pyarrow_dataset() for spec in existing})
+        return run_query(query, {spec.name: dataset_of(spec, self._open(spec)) for spec in existing})
 
     def describe(self) -> list[TableSummary]:
-        """Rows (of a plain read) and version of every table that exists, in the order of ``TABLES``."""
+        """Rows (of a plain read) and version of every table that exists, in the order of ``TABLES``.
+
+        Raises:
+            WarehouseError: the files of a table cannot be read.
+        """
         return [self._summary(spec) for spec in TABLES.values() if self.exists(spec.name)]
 
     def _summary(self, spec: TableSpec) -> TableSummary:
         table = self._open(spec)
-        return TableSummary(spec.name, _plain_rows(spec, table, columns=spec.key).num_rows, table.version())
+        try:
+            if spec.mode == "append_new":
+                rows = _plain_rows(spec, table, _Asked(columns=spec.key)).num_rows
+            else:
+                rows = table.count()
+        except STORAGE_ERRORS as error:
+            raise self._unreadable(spec, None, error) from None
+        return TableSummary(spec.name, rows, table.version())
 
     def _path(self, spec: TableSpec) -> Path:
         return self.root / spec.name
 
     def _open(self, spec: TableSpec, version: int | None = None) -> DeltaTable:
-        path = str(self._path(spec))
-        if not DeltaTable.is_deltatable(path):
-            raise WarehouseError(f"table {spec.name} has never been written to under {self.root}")
-        try:
-            table = DeltaTable(path)
-            if version is not None and not 0 <= version <= table.version():
-                raise WarehouseError(f"table {spec.name} has versions 0 to {table.version()}, got {version}")
-            return table if version is None else DeltaTable(path, version=version)
-        except DeltaError as error:
-            raise _failure(spec, "read", error) from None
+        return open_table(spec, self._path(spec), version)
 
     def _write_once(self, spec: TableSpec, rows: pa.Table, partition: str) -> TableRef:
+        grows = spec.mode != "replace"
         if not self.exists(spec.name):
-            self._create(spec, rows)
+            create_table(spec, self._path(spec), rows)
             return _reference(spec, self._open(spec, 0), partition, rows)
         table = self._open(spec)
-        if spec.mode != "replace" or spec.partition_by:
-            self._refuse_other_columns(spec, table)
-        if spec.mode == "replace":
-            _replace(spec, table, rows, partition)
+        if grows or spec.partition_by or spec.year_of:
+            refuse_other_columns(spec, table, self._path(spec))
+        if grows:
+            grow_rows(spec, table, rows)
         else:
-            _grow(spec, table, rows)
-        is_all_of_it = spec.mode == "replace" and (partition or not spec.partition_by)
-        return _reference(spec, table, partition, rows if is_all_of_it else _plain_rows(spec, table, partition))
+            replace_rows(spec, table, rows, partition)
+        is_all_of_it = grows or partition or not spec.partition_by
+        ref = _reference(spec, table, partition, rows if is_all_of_it else _plain_rows(spec, table, _Asked(partition)))
+        if grows:
+            merge_where_many_files(spec, table, self._path(spec))
+        return ref
 
-    def _refuse_other_columns(self, spec: TableSpec, table: DeltaTable) -> None:
-        stored = [field.name for field in table.schema().fields]
-        if stored != spec.schema.names:
-            raise WarehouseError(
-                f"table {spec.name} must have the columns {', '.join(spec.schema.names)}, but another release wrote "
-                f"{', '.join(stored)}; move {self._path(spec)} away to begin anew"
-            )
-
-    def _create(self, spec: TableSpec, rows: pa.Table) -> None:
+    def _unreadable(self, spec: TableSpec, version: int | None, error: Exception) -> WarehouseError:
         path = self._path(spec)
-        path.mkdir(parents=True, exist_ok=True)
-        try:
-            write_deltalake(
-                path,
-                rows,
-                mode="error",
-                partition_by=list(spec.partition_by[:1]) or None,
-                configuration=_CONFIGURATION,
-                description=spec.description,
-                writer_properties=WriterProperties(compression="ZSTD"),
-                # Without a version to start from, Delta Lake would commit on top of another process's creation.
-                commit_properties=_commit_properties(0, max_commit_retries=0),
-            )
-        except DeltaError as error:
-            if DeltaTable.is_deltatable(str(path)):
-                raise CommitFailedError(str(error)) from None
-            raise
+        log = read_log(spec, path)
+        if version in (None, log.latest) or all((path / file.path).exists() for file in log.files_of(version or 0)):
+            return failure(spec, "read", error, path)
+        return WarehouseError(
+            f"table {spec.name}: files of version {version} were removed by maintenance, which keeps the versions of "
+            f"the last `keep_days` days and those that receipts and models name"
+        )
+
+
+class _Asked(NamedTuple):
+    """Arguments of a read."""
+
+    partition: str = ""
+    columns: Sequence[str] | None = None
+    where: Mapping[str, object] = _NOTHING
+    not_before: Mapping[str, object] = _NOTHING
+    as_known_at: datetime | None = None
+    history: bool = False
 
 
 def _spec(table: str) -> TableSpec:
@@ -243,82 +262,35 @@ def _spec(table: str) -> TableSpec:
     return TABLES[table]
 
 
-def _plain_rows(
-    spec: TableSpec,
-    table: DeltaTable,
-    partition: str = "",
-    columns: Sequence[str] | None = None,
-    where: Mapping[str, object] = MappingProxyType({}),
-    as_known_at: datetime | None = None,
-) -> pa.Table:
-    dataset = table.to_pyarrow_dataset()
+def _plain_rows(spec: TableSpec, table: DeltaTable, asked: _Asked) -> pa.Table:
+    dataset = dataset_of(spec, table)
     known: list[str] = dataset.schema.names
-    wanted = known if columns is None else list(columns)
-    for name in (*wanted, *where):
+    wanted = known if asked.columns is None else list(asked.columns)
+    for name in (*wanted, *asked.where, *asked.not_before):
         if name not in known:
             raise WarehouseError(unknown_name(f"column of table {spec.name}", name, known))
-    versioned = spec.mode == "append_new"
+    if asked.history and spec.mode != "append_new":
+        raise WarehouseError(f"table {spec.name} keeps no `history` of its rows; read an earlier `version` instead")
+    chooses = spec.mode == "append_new" and not asked.history
     # Only the key may be filtered on before the newest version of each row is chosen.
-    early = {name: value for name, value in where.items() if name in spec.key or not versioned}
-    late = {name: value for name, value in where.items() if name not in early}
-    scanned = {*wanted, *spec.key, *late, *(("known_at",) if versioned else ())}
-    condition = filter_expression(spec, dataset.schema, early) & partition_filter(spec, partition)
-    condition = condition & _known_by(spec, as_known_at)
-    try:
-        rows = dataset.to_table(columns=[name for name in known if name in scanned], filter=condition)
-    except _STORAGE_ERRORS as error:
-        raise _failure(spec, "read", error) from None
-    rows = newest_rows(spec, rows) if versioned else sort_rows(rows, spec.key)
-    return rows.filter(filter_expression(spec, dataset.schema, late)).select(wanted)
+    early = set(spec.key if chooses else known)
+    late = {*asked.where, *asked.not_before} - early
+    condition = partition_filter(spec, asked.partition) & _known_by(spec, asked.as_known_at)
+    condition = condition & _conditions(spec, dataset.schema, asked, early)
+    order = (*spec.key, "known_at") if spec.mode == "append_new" else spec.key
+    scanned = {*wanted, *order, *late}
+    rows = dataset.to_table(columns=[name for name in known if name in scanned], filter=condition)
+    rows = newest_rows(spec, rows) if chooses else sort_rows(rows, order)
+    if late:
+        rows = rows.filter(_conditions(spec, dataset.schema, asked, late))
+    return rows.select(wanted)
 
 
-def _replace(spec: TableSpec, table: DeltaTable, rows: pa.Table, partition: str) -> None:
-    written = slices_of(spec, rows, partition)
-    if spec.partition_by and not written:
-        return
-    condition = slice_predicate(written)
-    stored = table.to_pyarrow_dataset()
-    if set(stored.schema.names) == set(rows.column_names):
-        before = sort_rows(stored.to_table(filter=condition.expression), spec.key)
-        is_changed = content_hash(spec, before) != content_hash(spec, rows)
-    else:
-        is_changed = True
-    if is_changed:
-        _commit(table, rows, mode="overwrite", predicate=condition.sql)
-
-
-def _grow(spec: TableSpec, table: DeltaTable, rows: pa.Table) -> None:
-    stored = table.to_pyarrow_dataset().to_table()
-    current = newest_rows(spec, stored) if spec.mode == "append_new" else stored
-    changed = changed_rows(spec, current, rows)
-    if not changed.num_rows:
-        return
-    if spec.mode == "append_new":
-        refuse_older_knowledge(spec, current, changed)
-        kept = stored
-    else:
-        kept = without_keys_of(spec, stored, changed).cast(stored.schema)
-    if kept.num_rows == stored.num_rows and len(table.file_uris()) < MAX_FILES:
-        _commit(table, changed, mode="append")
-    else:
-        _commit(table, sort_rows(pa.concat_tables([kept, changed.cast(stored.schema)]), spec.key), mode="overwrite")
-
-
-def _commit(table: DeltaTable, rows: pa.Table, **how: Any) -> None:
-    if how["mode"] == "overwrite" and how.get("predicate") is None:
-        how["schema_mode"] = "overwrite"
-    write_deltalake(
-        table,
-        rows,
-        writer_properties=WriterProperties(compression="ZSTD"),
-        commit_properties=_commit_properties(table.version() + 1),
-        **how,
-    )
-
-
-def _commit_properties(version: int, max_commit_retries: int | None = None) -> CommitProperties:
-    transactions = [Transaction(_APPLICATION, version)]
-    return CommitProperties(app_transactions=transactions, max_commit_retries=max_commit_retries)
+def _conditions(spec: TableSpec, schema: pa.Schema, asked: _Asked, names: set[str]) -> pads.Expression:
+    """Those conditions of ``asked`` that are on columns among ``names``."""
+    where = {name: value for name, value in asked.where.items() if name in names}
+    least = {name: value for name, value in asked.not_before.items() if name in names}
+    return filter_expression(spec, schema, where) & not_before_expression(spec, schema, least)
 
 
 def _known_by(spec: TableSpec, moment: datetime | None) -> pads.Expression:
@@ -341,7 +313,3 @@ def _to_pandas(rows: pa.Table) -> pd.DataFrame:
             rows = rows.set_column(index, field.name, rows.column(index).cast(pa.timestamp("us")))
     frame: pd.DataFrame = rows.to_pandas()
     return frame
-
-
-def _failure(spec: TableSpec, verb: str, error: Exception) -> WarehouseError:
-    return WarehouseError(f"table {spec.name} could not be {verb}: {' '.join(str(error).split())}")

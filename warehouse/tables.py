@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from wealtharena.core import AssetClass
 
-VENDORS = ("simulator", "files")
+VENDORS = ("simulator", "files", "yahoo", "alpha_vantage", "fred", "coingecko", "rest")
 """Vendors with raw tables."""
 
 Mode = Literal["append_new", "replace", "upsert"]
@@ -37,6 +37,8 @@ class TableSpec:
         bookkeeping: columns that say how a row came about; they do not count when contents are compared.
         extra_columns: type of further columns that a frame may bring, None if it may not.
         unique: False where the key only gives the order and equal rows may stand side by side.
+        year_of: day or moment of the key by whose year the table is divided on disk, ``""`` for none. A write reads and
+            touches only the years that it has rows of.
     """
 
     name: str
@@ -48,6 +50,7 @@ class TableSpec:
     bookkeeping: tuple[str, ...] = ()
     extra_columns: pa.DataType | None = None
     unique: bool = True
+    year_of: str = ""
 
 
 def _schema(columns: Mapping[str, pa.DataType], optional: tuple[str, ...] = ()) -> pa.Schema:
@@ -56,8 +59,8 @@ def _schema(columns: Mapping[str, pa.DataType], optional: tuple[str, ...] = ()) 
     )
 
 
-_COLLECTED = {"payload_hash": TEXT, "vendor": TEXT, "run_id": TEXT, "known_at": MOMENT}
-_HOW_COLLECTED = ("payload_hash", "run_id", "known_at")
+_COLLECTED = {"payload_hash": TEXT, "vendor": TEXT, "run_id": TEXT, "known_at": MOMENT, "request": TEXT}
+_HOW_COLLECTED = ("payload_hash", "run_id", "known_at", "request")
 _PRICES = {"open": NUMBER, "high": NUMBER, "low": NUMBER, "close": NUMBER}
 _NIGHT_AND_AGENT = {"night": TEXT, "agent": TEXT}
 
@@ -69,12 +72,15 @@ def _raw_tables(vendor: str) -> tuple[TableSpec, ...]:
             schema=_schema(
                 {"symbol": TEXT, "asset_class": TEXT, "session_date": DAY}
                 | _PRICES
-                | {"adj_close": NUMBER, "volume": NUMBER, "price_basis": TEXT}
+                | {"adj_close": NUMBER, "volume": NUMBER, "dividend": NUMBER, "split": NUMBER}
+                | {"price_basis": TEXT, "currency": TEXT, "epoch": COUNT}
                 | _COLLECTED
             ),
             key=("symbol", "session_date"),
             mode="append_new",
-            bookkeeping=_HOW_COLLECTED,
+            # Vendors rewrite the adjusted close of the whole past at each dividend: that revises nothing.
+            bookkeeping=("adj_close", *_HOW_COLLECTED),
+            year_of="session_date",
             description=f"Daily bars as {vendor} sent them, every version with the moment it became known",
         ),
         TableSpec(
@@ -83,9 +89,10 @@ def _raw_tables(vendor: str) -> tuple[TableSpec, ...]:
                 {"series": TEXT, "reference_date": DAY, "value": NUMBER, "available_date": DAY} | _COLLECTED,
                 optional=("available_date",),
             ),
-            key=("series", "reference_date"),
+            key=("series", "reference_date", "available_date"),
             mode="append_new",
             bookkeeping=_HOW_COLLECTED,
+            year_of="reference_date",
             description=f"Macro observations as {vendor} sent them, every version with the moment it became known",
         ),
     )
@@ -98,11 +105,12 @@ def _class_tables(asset_class: AssetClass) -> tuple[TableSpec, ...]:
             schema=_schema(
                 {"symbol": TEXT, "session_date": DAY}
                 | _PRICES
-                | {"volume": NUMBER, "adj_factor": NUMBER, "tradable": FLAG, "flags": TEXT}
+                | {"volume": NUMBER, "adj_factor": NUMBER, "tradable": FLAG, "flags": TEXT, "vendor": TEXT}
             ),
             key=("symbol", "session_date"),
             mode="replace",
-            description=f"Checked daily bars of {asset_class} with their adjustment factor",
+            year_of="session_date",
+            description=f"Checked daily bars of {asset_class} with their adjustment factor and the vendor of each",
         ),
         TableSpec(
             name=f"out_{asset_class}__features",
@@ -125,17 +133,21 @@ TABLES: dict[str, TableSpec] = {
         TableSpec(
             name="core_macro__observations",
             schema=_schema({"series": TEXT, "reference_date": DAY, "value": NUMBER, "available_date": DAY}),
-            key=("series", "reference_date"),
+            key=("series", "reference_date", "available_date"),
             mode="replace",
-            description="Macro observations with the first day on which each may be used",
+            description="Macro observations: every vintage with the first day on which it may be used",
         ),
         TableSpec(
             name="core_market__instruments",
-            schema=_schema({"symbol": TEXT, "asset_class": TEXT, "exchange": TEXT, "currency": TEXT, "sector": TEXT}),
+            schema=_schema(
+                {"symbol": TEXT, "asset_class": TEXT, "exchange": TEXT, "currency": TEXT, "sector": TEXT}
+                | {"name": TEXT, "venue": TEXT, "first_day": DAY, "last_day": DAY},
+                optional=("first_day", "last_day"),
+            ),
             key=("asset_class", "symbol"),
             mode="replace",
             partition_by=("asset_class",),
-            description="Every instrument that was asked for",
+            description="Every instrument that was asked for, with the first and last day of its listing",
         ),
         TableSpec(
             name="core_market__corporate_actions",
@@ -194,6 +206,46 @@ TABLES: dict[str, TableSpec] = {
             partition_by=("asset_class",),
             unique=False,
             description="Raw rows that curation refused, with the rule and the reason",
+        ),
+        TableSpec(
+            name="core_quality__disagreements",
+            schema=_schema(
+                {"asset_class": TEXT, "symbol": TEXT, "session_date": DAY, "column": TEXT}
+                | {"vendor": TEXT, "value": NUMBER, "other_vendor": TEXT, "other_value": NUMBER}
+                | {"relative_difference": NUMBER}
+            ),
+            key=("asset_class", "symbol", "session_date", "column", "vendor", "other_vendor"),
+            mode="replace",
+            partition_by=("asset_class",),
+            description="Bars on which two vendors differ beyond the tolerance; the first one's value stands",
+        ),
+        TableSpec(
+            name="core_quality__fetches",
+            schema=_schema(
+                {"vendor": TEXT, "dataset": TEXT, "group": TEXT, "symbol": TEXT}
+                | {"requested_from": DAY, "requested_to": DAY}
+                | {"outcome": TEXT, "reason": TEXT, "rows": COUNT, "first_date": DAY, "last_date": DAY}
+                | {"epoch": COUNT, "payload_hash": TEXT, "request": TEXT}
+                | {"run_id": TEXT, "night": TEXT, "known_at": MOMENT},
+                optional=("first_date", "last_date"),
+            ),
+            key=("vendor", "dataset", "symbol", "known_at", "requested_from"),
+            mode="upsert",
+            year_of="known_at",
+            description="The ledger: every answer of a vendor, for what it was asked and how it ended",
+        ),
+        TableSpec(
+            name="core_quality__refused",
+            schema=_schema(
+                {"vendor": TEXT, "dataset": TEXT, "group": TEXT, "symbol": TEXT, "session_date": DAY}
+                | {"rule": TEXT, "column": TEXT, "value": TEXT, "reason": TEXT, "known_at": MOMENT},
+                optional=("session_date",),
+            ),
+            key=("vendor", "dataset", "symbol", "known_at", "session_date", "rule", "column", "value"),
+            mode="upsert",
+            unique=False,
+            year_of="known_at",
+            description="What of an answer could not be stored as raw rows: unreadable cells, repeated dates",
         ),
         TableSpec(
             name="core_quality__outcomes",
