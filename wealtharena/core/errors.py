@@ -1,6 +1,7 @@
 """Every error that WealthArena raises on purpose. A message names the thing, the rule and the value."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 
 class WealthArenaError(Exception):
@@ -21,6 +22,14 @@ class VendorUnavailable(VendorError):
 
 class VendorRejected(VendorError):
     """The source refused the request or sent something unusable: a retry would not help."""
+
+
+class VendorRateLimited(VendorUnavailable):
+    """The source asks to wait; ``retry_at`` says until when, None if it does not tell."""
+
+    def __init__(self, message: str, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class CurationError(WealthArenaError):

@@ -10,7 +10,9 @@ import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
 
-BAR_COLUMNS = ("session_date", "open", "high", "low", "close", "adj_close", "volume")
+BAR_COLUMNS = ("session_date", "open", "high", "low", "close", "adj_close", "volume", "dividend", "split")
+"""Columns of a vendor's daily bars. ``dividend``: cash per share that goes ex on the session, on the basis of the row's
+prices; ``split``: new shares per old from the session on (1 where there is none). NaN: the vendor does not tell."""
 MACRO_COLUMNS = ("reference_date", "value", "available_date")
 ALL_QUARANTINED = "every row went to quarantine"
 """Why a symbol is missing although its vendor delivered rows."""
@@ -44,6 +46,11 @@ class Instrument:
         exchange: exchange_calendars name (``XASX``, ``XNYS``, ``24/7``, ``24/5``).
         currency: ISO code of the price.
         sector: sector or ``""``.
+        name: of the company, fund, coin or contract.
+        venue: where it is listed, as people call it (``ASX``, ``NYSE``, ``NASDAQ``).
+        first_day: first day on which it could be traded; None: not known.
+        last_day: last day of its listing; None while it is listed.
+        aliases: (vendor, that vendor's name for it) where the vendor does not call it ``symbol``.
     """
 
     symbol: str
@@ -51,15 +58,47 @@ class Instrument:
     exchange: str
     currency: str = "USD"
     sector: str = ""
+    name: str = ""
+    venue: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
+    aliases: tuple[tuple[str, str], ...] = ()
+
+    def called_by(self, vendor: str) -> str:
+        """What a vendor calls this instrument."""
+        return dict(self.aliases).get(vendor, self.symbol)
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """Daily bars or macro observations of some symbols, first and last day included."""
+    """Daily bars of one instrument, first and last day included."""
 
-    symbols: tuple[str, ...]
+    instrument: Instrument
     start: date
     end: date
+
+    @property
+    def symbol(self) -> str:
+        """Symbol of the instrument."""
+        return self.instrument.symbol
+
+
+@dataclass(frozen=True, slots=True)
+class MacroRequest:
+    """Observations of one macro series.
+
+    Attributes:
+        symbol: name of the series.
+        start, end: first and last reference date, both included.
+        with_vintages: every value that was ever published, each with its release date; otherwise today's values.
+        known_from: with vintages, only those that were published on this day or later; None for all.
+    """
+
+    symbol: str
+    start: date
+    end: date
+    with_vintages: bool = False
+    known_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +114,9 @@ class FetchResult:
             here but in ``unparsed``.
         unparsed: (row label, column, text) of cells that are not numbers or dates; their rows go to quarantine.
         price_basis: see ``PriceBasis``; macro series carry ``AS_TRADED``.
-        payload_hash: SHA-256 of the bytes that the vendor sent.
+        payload_hash: SHA-256 of what the vendor sent.
+        request: what was asked, for a person, without any secret.
+        currency: unit of the prices as the vendor calls it (``GBp`` is a hundredth of ``GBP``); ``""``: not told.
     """
 
     symbol: str
@@ -85,18 +126,32 @@ class FetchResult:
     payload_hash: str
     price_basis: PriceBasis = PriceBasis.AS_TRADED
     unparsed: tuple[tuple[str, str, str], ...] = field(default=())
+    request: str = ""
+    currency: str = ""
 
 
 class Vendor(Protocol):
     """A source of market data. One file per vendor; the only place that knows the vendor's format."""
 
     name: str
+    is_local: bool
+    """Whether asking costs nothing: such a vendor is asked for the whole history each time."""
+
+    def fetch_bars(self, requests: Sequence[FetchRequest]) -> Iterator[FetchResult]:
+        """One result per request, as each one arrives. Raises only when the source as a whole is out of reach."""
+
+    def fetch_macro(self, requests: Sequence[MacroRequest]) -> Iterator[FetchResult]:
+        """One result per series, as each one arrives."""
+
+
+class Catalogue(Protocol):
+    """What there is to collect."""
 
     def instruments(self, asset_classes: Sequence[AssetClass]) -> list[Instrument]:
-        """Every instrument of these classes that the vendor knows of, in symbol order."""
+        """Every instrument of these classes, in symbol order."""
 
     def macro_series(self) -> list[str]:
-        """Names of the macro series that the vendor has, sorted; empty if it has none."""
+        """Names of the macro series, sorted; empty if there are none."""
 
     def latest_session(self, asset_classes: Sequence[AssetClass], today: date, min_coverage: float) -> date:
         """Last day, not after ``today``, up to which every class is covered for ``min_coverage`` of its symbols.
@@ -104,9 +159,3 @@ class Vendor(Protocol):
         Raises:
             VendorUnavailable, VendorRejected: the source cannot be read at all.
         """
-
-    def fetch_bars(self, request: FetchRequest) -> Iterator[FetchResult]:
-        """One result per symbol, as each one arrives. Raises only when the source as a whole is out of reach."""
-
-    def fetch_macro(self, request: FetchRequest) -> Iterator[FetchResult]:
-        """One result per series, as each one arrives."""

@@ -36,7 +36,8 @@ class CorporateAction:
         ex_date: first session without the entitlement.
         kind: ``split``, ``consolidation``, ``demerger`` or ``rights_issue``.
         ratio: new shares per old share for the first two, price factor for the others.
-        evidence: why it is believed; source: ``known`` or ``detected``.
+        evidence: why it is believed.
+        source: ``known`` (a person wrote it down), ``told`` (by the vendor, and seen in its prices) or ``detected``.
     """
 
     ex_date: pd.Timestamp
@@ -98,22 +99,21 @@ def find_splits(bars: pd.DataFrame, jumps: NDArray[np.intp], settings: CurationS
         bars: one symbol in date order, with ``session_date``, ``open``, ``close``, ``volume``.
         jumps: rows that jumped, none of them the first.
     """
-    close, opened = bars["close"].to_numpy(np.float64), bars["open"].to_numpy(np.float64)
-    volume = bars["volume"].to_numpy(np.float64)
+    close, volume = bars["close"].to_numpy(np.float64), bars["volume"].to_numpy(np.float64)
+    seen_at = price_before_over_next(bars)
     found: list[CorporateAction] = []
     for row in jumps:
-        price = opened[row] if opened[row] > 0.0 else close[row]
-        if close[row - 1] <= 0.0 or price <= 0.0:
+        if not np.isfinite(seen_at[row]):
             continue
-        seen = float(close[row - 1] / price)
+        seen = float(seen_at[row])
         ratio = _simple_ratio(seen, settings.split_tolerance)
         value_change = _value_change(close, volume, int(row))
         if ratio is None or not 1.0 / _VALUE_FACTOR <= (value_change or 1.0) <= _VALUE_FACTOR:
             continue
         on_volume = f"traded value {value_change:.2f} of its median before" if value_change else "no volume to compare"
-        evidence = f"close {close[row - 1]:g}, next price {price:g}: {seen:.3f}, near {_ratio_text(ratio)}; {on_volume}"
-        kind = "split" if ratio > 1.0 else "consolidation"
-        found.append(CorporateAction(bars["session_date"].iloc[row], kind, ratio, evidence, "detected"))
+        prices = f"close {close[row - 1]:g}, next price {close[row - 1] / seen:g}"
+        evidence = f"{prices}: {seen:.3f}, near {ratio_text(ratio)}; {on_volume}"
+        found.append(split_action(bars["session_date"].iloc[row], ratio, evidence, "detected"))
     return found
 
 
@@ -124,6 +124,25 @@ def cumulative_factor(bars: pd.DataFrame, actions: Sequence[CorporateAction]) ->
     for action in actions:
         factor[days < action.ex_date.to_datetime64()] *= action.price_factor
     return factor
+
+
+def split_action(ex_date: pd.Timestamp, ratio: float, evidence: str, source: str) -> CorporateAction:
+    """A split, or a consolidation if there are fewer shares after it."""
+    return CorporateAction(ex_date, "split" if ratio > 1.0 else "consolidation", ratio, evidence, source)
+
+
+def price_before_over_next(bars: pd.DataFrame) -> FloatArray:
+    """Close of the bar before over the open, without open over the close; NaN where one is not positive."""
+    close, opened = bars["close"].to_numpy(np.float64), bars["open"].to_numpy(np.float64)
+    before, price = np.append(np.nan, close[:-1]), np.where(opened > 0.0, opened, close)
+    known = (before > 0.0) & (price > 0.0)
+    ratio: FloatArray = np.where(known, before / np.where(known, price, 1.0), np.nan)
+    return ratio
+
+
+def ratio_text(ratio: float) -> str:
+    """``2:1`` for new shares per old, ``1:5`` for a consolidation."""
+    return f"{ratio:g}:1" if ratio > 1.0 else f"1:{1.0 / ratio:g}"
 
 
 def _simple_ratio(seen: float, tolerance: float) -> float | None:
@@ -144,10 +163,6 @@ def _value_change(close: FloatArray, volume: FloatArray, row: int) -> float | No
     before = before[np.isfinite(before) & (before > 0.0)]
     today = close[row] * volume[row]
     return float(today / np.median(before)) if len(before) and np.isfinite(today) and today > 0.0 else None
-
-
-def _ratio_text(ratio: float) -> str:
-    return f"{ratio:g}:1" if ratio > 1.0 else f"1:{1.0 / ratio:g}"
 
 
 def _known_action(entry: Any, place: str) -> KnownAction:

@@ -15,13 +15,16 @@ from wealtharena.curation.quarantine import Quarantine
 MAX_REVERSAL = 2.0
 """A move back that is larger than twice the leap is another leap."""
 
+# Pence for pounds; and how far (log) a day's own move may be from that.
+_UNIT_FACTOR = 100.0
+_UNIT_SLACK = 0.22
 # Futures can settle below zero; the price of a share, a coin or a currency cannot.
 _MAY_BE_NEGATIVE = {AssetClass.COMMODITIES}
 
 
 def order_rows(raw: pd.DataFrame, as_of: date, quarantine: Quarantine) -> pd.DataFrame:
     """Rows up to ``as_of`` by symbol and date, one per date: the first one that the vendor sent."""
-    rows = raw[["symbol", *BAR_COLUMNS]].reset_index(drop=True)
+    rows = raw.reset_index(drop=True)
     undated = rows["session_date"].isna()
     quarantine.add(rows[undated], "no_date", "session_date", "the row has no date; row withheld")
     # Rows after as_of are not even recorded: what is known on a day must not depend on them.
@@ -82,13 +85,17 @@ def withhold_bad_closes(
 def withhold_bad_cells(
     rows: pd.DataFrame, instruments: Mapping[str, Instrument], quarantine: Quarantine
 ) -> tuple[pd.DataFrame, dict[str, BoolArray]]:
-    """Rows with impossible open, high, low and volume as NaN, and where that was done per column."""
+    """Rows with impossible open, high, low and volume as NaN, and where that was done per column.
+
+    Where a vendor has nothing but a close (``close_only``) nothing is withheld: there is nothing.
+    """
     rows = rows.copy()
     negative_allowed = _negative_allowed(rows, instruments)
-    withheld: dict[str, BoolArray] = {}
+    close_only = rows[["open", "high", "low"]].isna().all(axis=1).to_numpy(np.bool_)
+    withheld: dict[str, BoolArray] = {"close_only": close_only}
     for column in ("open", "high", "low"):
         values = rows[column].to_numpy(np.float64)
-        bad = ~np.isfinite(values) | (values == 0.0) | ((values < 0.0) & ~negative_allowed)
+        bad = (~np.isfinite(values) | (values == 0.0) | ((values < 0.0) & ~negative_allowed)) & ~close_only
         reason = f"the {column} is empty, zero or impossible; cell withheld, close kept"
         quarantine.add(rows[bad], f"no_{column}", column, reason)
         rows[column] = np.where(bad, np.nan, values)
@@ -113,26 +120,32 @@ def withhold_glitches(
 
     The whole range of such a bar lies beyond ``jump_limit`` (log, per row) from the close before and from the range of
     the bar after, and the next close takes back at least ``reversal`` of the leap and at most twice of it. A squeeze
-    that was traded through (NG=F, January 2022) starts near the close before and stays.
+    that was traded through (NG=F, January 2022) starts near the close before and stays. A symbol's last bar, which no
+    other follows yet, is withheld only where its unit shows: about 100 times the close before, or a hundredth of it,
+    and no told split. After a bar that is withheld it is the leap back, and stays.
     """
     close = log_prices(rows["close"])
     low = log_prices(rows[["open", "high", "low", "close"]].min(axis=1))
     high = log_prices(rows[["open", "high", "low", "close"]].max(axis=1))
-    same_before = rows["symbol"].eq(rows["symbol"].shift()).to_numpy()
-    same_after = rows["symbol"].eq(rows["symbol"].shift(-1)).to_numpy()
+    same_before = rows["symbol"].eq(rows["symbol"].shift()).to_numpy(np.bool_)
+    same_after = rows["symbol"].eq(rows["symbol"].shift(-1)).to_numpy(np.bool_)
     before, after = _shifted(close, 1), _shifted(close, -1)
     with np.errstate(invalid="ignore", divide="ignore"):
         leap = close - before
         taken_back = (close - after) / leap
-        clear_before = np.maximum(low - before, before - high) > jump_limit
-        clear_after = np.maximum(low - _shifted(high, -1), _shifted(low, -1) - high) > jump_limit
-        glitch = same_before & same_after & clear_before & clear_after
-        glitch &= (taken_back >= reversal) & (taken_back <= MAX_REVERSAL)
-    reason = (
-        f"the bar leaps by more than its jump limit and the next close takes back {reversal:.0%} or more; row withheld"
-    )
-    quarantine.add(rows[glitch], "glitch", "close", reason)
-    return rows[~glitch].reset_index(drop=True)
+        clear_before = same_before & (np.maximum(low - before, before - high) > jump_limit)
+        clear_after = same_after & (np.maximum(low - _shifted(high, -1), _shifted(low, -1) - high) > jump_limit)
+        glitch: BoolArray = clear_before & clear_after & (taken_back >= reversal) & (taken_back <= MAX_REVERSAL)
+        last: BoolArray = clear_before & ~same_after & (np.abs(np.abs(leap) - np.log(_UNIT_FACTOR)) < _UNIT_SLACK)
+    told_split = (rows["split"].notna() & (rows["split"] != 1.0)).to_numpy(np.bool_)
+    after_withheld = np.append(False, glitch[:-1])[: len(glitch)]
+    last &= ~told_split & ~after_withheld
+    for bad, what in (
+        (glitch, f"the bar leaps by more than its jump limit and the next close takes back {reversal:.0%} or more"),
+        (last, "the last bar is about 100 times the close before, or a hundredth of it, and no other follows yet"),
+    ):
+        quarantine.add(rows[bad], "glitch", "close", f"{what}; row withheld")
+    return rows[~(glitch | last)].reset_index(drop=True)
 
 
 def log_prices(prices: "pd.Series[float]") -> FloatArray:

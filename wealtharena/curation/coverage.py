@@ -25,13 +25,16 @@ def coverage_of(
     """One row per instrument of one asset class, those without bars included.
 
     ``expected_sessions`` counts the exchange's sessions from the first bar to ``as_of``, or to the last bar of an
-    instrument that was delisted; ``delisted_on`` is that last bar's date, else NaT (see ``ended_alone``).
+    instrument that was delisted; ``delisted_on`` is that last bar's date, else NaT. Delisted is what the universe says
+    was (its ``last_day`` has passed) and what stopped alone (see ``ended_alone``).
     """
     exchanges = {instrument.symbol: instrument.exchange for instrument in instruments}
     days = {str(symbol): part for symbol, part in bars.groupby("symbol")["session_date"]}
     ended = ended_alone(
         {symbol: part.iloc[-1].date() for symbol, part in days.items()}, exchanges, stale_sessions, as_of
     )
+    last_days = {item.symbol: item.last_day for item in instruments if item.last_day and item.last_day <= as_of}
+    ended |= {symbol: days[symbol].iloc[-1].date() for symbol in sorted(last_days) if symbol in days}
     rows: list[tuple[str, date | None, date | None, int, int, int, date | None]] = []
     for symbol in sorted(exchanges):
         if symbol not in days:

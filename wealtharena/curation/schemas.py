@@ -11,17 +11,25 @@ from wealtharena.core.errors import CurationError
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
-RAW_PRICES = ("open", "high", "low", "close", "adj_close", "volume")
+RAW_NUMBERS = ("open", "high", "low", "close", "adj_close", "volume", "dividend", "split")
 
 
 def require_raw_bars(frame: pd.DataFrame) -> None:
-    """Raises a CurationError unless a frame has ``symbol``, ``session_date`` at midnight and six numeric columns."""
+    """Raises a CurationError unless a frame has symbol, vendor, ``session_date`` at midnight and eight numbers."""
     _require(_raw_bars(), frame, "raw bars")
 
 
 def require_raw_macro(frame: pd.DataFrame) -> None:
-    """Raises a CurationError unless a frame has ``symbol``, ``reference_date``, ``value`` and ``available_date``."""
+    """Raises a CurationError unless a frame has ``symbol``, ``reference_date``, ``value`` and ``available_date``.
+
+    ``known_at`` may be there too, in UTC.
+    """
     _require(_raw_macro(), frame, "raw macro observations")
+
+
+def require_core_macro(frame: pd.DataFrame) -> None:
+    """Raises a CurationError unless observations keep the promises of the core layer."""
+    _require(_core_macro(), frame, "core macro observations")
 
 
 def require_core_bars(frame: pd.DataFrame) -> None:
@@ -42,8 +50,9 @@ def _require(schema: "DataFrameSchema", frame: pd.DataFrame, what: str) -> None:
 def _raw_bars() -> "DataFrameSchema":
     import pandera.pandas as pa
 
-    numbers = {name: pa.Column("float64", nullable=True) for name in RAW_PRICES}
-    return pa.DataFrameSchema({"symbol": pa.Column(None, nullable=False), "session_date": _dates(True), **numbers})
+    numbers = {name: pa.Column("float64", nullable=True) for name in RAW_NUMBERS}
+    texts = {name: pa.Column(None, nullable=False) for name in ("symbol", "vendor")}
+    return pa.DataFrameSchema({**texts, "session_date": _dates(True), **numbers})
 
 
 @cache
@@ -56,7 +65,28 @@ def _raw_macro() -> "DataFrameSchema":
             "reference_date": _dates(True),
             "value": pa.Column("float64", nullable=True),
             "available_date": _dates(True),
+            "known_at": pa.Column("datetime64[us, UTC]", nullable=False, required=False),
         }
+    )
+
+
+@cache
+def _core_macro() -> "DataFrameSchema":
+    import pandera.pandas as pa
+
+    finite = pa.Check(lambda column: np.isfinite(column).all(), name="finite")
+    waits = pa.Check(lambda frame: frame["available_date"] >= frame["reference_date"], name="not out before its date")
+    return pa.DataFrameSchema(
+        {
+            "series": pa.Column(None, nullable=False),
+            "reference_date": _dates(False),
+            "value": pa.Column("float64", finite),
+            "available_date": _dates(False),
+        },
+        checks=waits,
+        unique=["series", "reference_date", "available_date"],
+        strict=True,
+        ordered=True,
     )
 
 
@@ -77,6 +107,7 @@ def _core_bars() -> "DataFrameSchema":
             "adj_factor": pa.Column("float64", [finite, positive]),
             "tradable": pa.Column("bool"),
             "flags": pa.Column(None, nullable=False),
+            "vendor": pa.Column(None, nullable=False),
         },
         checks=fills,
         unique=["symbol", "session_date"],

@@ -26,9 +26,10 @@ def demo_panel(asset_class: AssetClass, settings: Settings | None = None, end: d
     settings = settings or Settings()
     vendor = SimulatorVendor(settings.vendors.simulator)
     instruments = vendor.instruments([asset_class])
-    symbols = tuple(instrument.symbol for instrument in instruments)
-    results = list(vendor.fetch_bars(FetchRequest(symbols, settings.vendors.simulator.start, end)))
-    raw = pd.concat([result.frame.assign(symbol=result.symbol) for result in results], ignore_index=True)
+    requests = [FetchRequest(instrument, settings.vendors.simulator.start, end) for instrument in instruments]
+    results = list(vendor.fetch_bars(requests))
+    frames = [result.frame.assign(symbol=result.symbol, vendor=vendor.name) for result in results]
+    raw = pd.concat(frames, ignore_index=True)
     price_basis = {result.symbol: result.price_basis for result in results}
     curated = curate_bars(raw, instruments, price_basis, settings.curation, end, known_actions=())
     sectors = {instrument.symbol: instrument.sector for instrument in instruments}

@@ -19,7 +19,9 @@ def price_shift(flow: FloatArray, dollar_volume: FloatArray, volatility: FloatAr
         volatility: (A,) per session; NaN (not known yet) has no impact.
         strength: dimensionless, about 1 empirically; 0 turns impact off.
     """
-    known = (dollar_volume > 0.0) & (volatility >= 0.0)
-    participation = np.divide(np.abs(flow), dollar_volume, out=np.zeros_like(flow), where=known)
+    # Without volatility nothing moves; a volume near the smallest number must not make 0 x infinity of it.
+    known = (dollar_volume > 0.0) & (volatility > 0.0)
+    with np.errstate(over="ignore"):
+        participation = np.divide(np.abs(flow), dollar_volume, out=np.zeros_like(flow), where=known)
     size = strength * np.where(known, volatility, 0.0) * np.sqrt(participation)
     return np.sign(flow) * np.minimum(size, MAX_SHIFT)

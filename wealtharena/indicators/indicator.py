@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from wealtharena.core.panel import BoolArray, FloatArray
+from wealtharena.indicators.intermediates import shared
 
 BAR_INPUTS = ("open", "high", "low", "close", "traded_value")
 FEATURE_LIMIT = 5.0
@@ -49,31 +51,57 @@ def evaluate(indicator: Indicator, bars: Mapping[str, FloatArray]) -> FloatArray
     Returns:
         (n,) float64; NaN in the lookback, and where there is no recent output.
     """
-    usable = usable_bars(indicator.inputs, bars)
-    arrays = [np.ascontiguousarray(bars[name][usable]) for name in indicator.inputs]
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise AssertionError(f"{indicator.name} must be given finite bars")
-    output = np.full(len(usable), np.nan)
-    if int(usable.sum()) > indicator.lookback_bars:
-        values = np.clip(indicator.function(*arrays), -FEATURE_LIMIT, FEATURE_LIMIT)
-        values[: indicator.lookback_bars] = np.nan
-        output[usable] = values
-    return _carry_forward(output, usable)
+    return bounded(*evaluate_unbounded(indicator, bars))
+
+
+def evaluate_unbounded(indicator: Indicator, bars: Mapping[str, FloatArray]) -> tuple[FloatArray, int]:
+    """What ``bounded`` turns into the result of ``evaluate``: the values, and how many of the first are none."""
+    usable, arrays = _usable_arrays(indicator.inputs, *[bars[name] for name in indicator.inputs])
+    if len(arrays[0]) <= indicator.lookback_bars:
+        return np.full(len(usable), np.nan), 0
+    values = indicator.function(*arrays)
+    if len(values) == len(usable):
+        return values, indicator.lookback_bars
+    return _carried_forward(bounded(values, indicator.lookback_bars), usable), 0
+
+
+@njit(cache=True)
+def bounded(values: FloatArray, missing: int) -> FloatArray:
+    """(n,) the values clipped to ``±FEATURE_LIMIT``, the first ``missing`` NaN."""
+    result = np.empty(len(values))
+    result[:missing] = np.nan
+    clipped, given = result[missing:], values[missing:]
+    for place in range(len(clipped)):
+        value = given[place]
+        clipped[place] = -FEATURE_LIMIT if value < -FEATURE_LIMIT else FEATURE_LIMIT if value > FEATURE_LIMIT else value
+    return result
 
 
 def usable_bars(inputs: tuple[str, ...], bars: Mapping[str, FloatArray]) -> BoolArray:
     """(n,) True where every input exists: finite, prices above 0, traded value not below 0."""
     usable = np.ones(len(bars[inputs[0]]), dtype=np.bool_)
     for name in inputs:
-        values = bars[name]
-        usable &= np.isfinite(values) & ((values >= 0.0) if name == "traded_value" else (values > 0.0))
+        usable &= _usable_values(bars[name], name == "traded_value")
     return usable
 
 
-def _carry_forward(values: FloatArray, usable: BoolArray) -> FloatArray:
-    if usable.all():
-        return values
-    index = np.arange(len(values))
+@shared
+def _usable_values(values: FloatArray, zero_allowed: bool) -> BoolArray:
+    large_enough: BoolArray = (values >= 0.0) if zero_allowed else (values > 0.0)
+    return large_enough & np.isfinite(values)
+
+
+@shared
+def _usable_arrays(names: tuple[str, ...], *arrays: FloatArray) -> tuple[BoolArray, list[FloatArray]]:
+    usable = usable_bars(names, dict(zip(names, arrays, strict=True)))
+    # Arrays without a gap stay the same objects, by which intermediates are shared.
+    chosen = arrays if usable.all() else [array[usable] for array in arrays]
+    return usable, [np.ascontiguousarray(array) for array in chosen]
+
+
+def _carried_forward(values: FloatArray, usable: BoolArray) -> FloatArray:
+    index = np.arange(len(usable))
     last = np.maximum.accumulate(np.where(usable, index, -1))
     recent = (last >= 0) & (index - last <= MAX_STALE_BARS)
-    return np.where(recent, values[np.maximum(last, 0)], np.nan)
+    place = np.maximum(np.cumsum(usable) - 1, 0)
+    return np.where(recent, values[place], np.nan)

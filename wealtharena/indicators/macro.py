@@ -14,7 +14,7 @@ MAX_SERIES = 12
 WINDOW_OBSERVATIONS = 252
 MIN_OBSERVATIONS = 12
 # Price levels and counts that only grow: their relative change is what moves around a mean.
-CHANGE_SERIES = frozenset({"CPIAUCSL"})
+CHANGE_SERIES = frozenset({"CPIAUCSL", "PAYEMS"})
 
 
 def macro_series(macro: pd.DataFrame) -> list[str]:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import talib
+from numba import njit
 
 from wealtharena.core.panel import FloatArray
-from wealtharena.indicators.windows import VOLATILITY_FLOOR, moving_mean, moving_std, ratio
+from wealtharena.indicators.windows import VOLATILITY_FLOOR, log_price, moving_mean, moving_z_score, ratio
 
 
 def rsi_14(close: FloatArray) -> FloatArray:
@@ -33,19 +34,31 @@ def cci_20(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
 
 def bollinger_20(close: FloatArray) -> FloatArray:
     """(ln c − mean20) / (2 s20) with mean and standard deviation of ln c: ±1 at the bands (Bollinger 2001)."""
-    log_close = np.log(close)
-    spread = np.maximum(moving_std(log_close, 20), VOLATILITY_FLOOR)
-    return (log_close - moving_mean(log_close, 20)) / (2.0 * spread)
+    log_close = log_price(close)
+    return moving_z_score(log_close, 20, VOLATILITY_FLOOR) / 2.0
 
 
 def close_location_5(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """Mean of 5 sessions of (2c − h − l) / (h − l), −1 … 1: where in the day's range the close fell (Chaikin)."""
-    return moving_mean(np.clip(ratio(2.0 * close - high - low, high - low), -1.0, 1.0), 5)
+    return moving_mean(_close_location(high, low, close), 5)
+
+
+@njit(cache=True)
+def _close_location(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    result = np.zeros(len(close))
+    for place in range(len(close)):
+        reach = high[place] - low[place]
+        location = (2.0 * close[place] - high[place] - low[place]) / (1.0 if reach == 0.0 else reach)
+        bounded = min(max(location, -1.0), 1.0)
+        result[place] = 0.0 if reach == 0.0 else bounded
+    return result
 
 
 def _relative_strength_index(close: FloatArray, period: int) -> FloatArray:
     index = talib.RSI(close, timeperiod=period)
     # TA-Lib answers 0, the most oversold, for a price that never moved; it is neither.
+    lowest = index == 0.0
+    if not lowest.any():
+        return index
     moves = np.abs(np.diff(close, prepend=close[0]))
-    still = (index == 0.0) & (talib.MAX(moves, timeperiod=period) == 0.0)
-    return np.where(still, 50.0, index)
+    return np.where(lowest & (talib.MAX(moves, timeperiod=period) == 0.0), 50.0, index)

@@ -4,9 +4,21 @@ import math
 
 import numpy as np
 import talib
+from numba import njit
 
 from wealtharena.core.panel import FloatArray
-from wealtharena.indicators.windows import VOLATILITY_FLOOR, log_return, moving_mean, moving_std, ratio, volatility
+from wealtharena.indicators.intermediates import shared
+from wealtharena.indicators.volatility import average_true_range
+from wealtharena.indicators.windows import (
+    VOLATILITY_FLOOR,
+    daily_returns,
+    in_units_of,
+    log_price,
+    moving_mean,
+    ratio,
+    return_deviation,
+    volatility,
+)
 
 
 def distance_from_average(close: FloatArray, window: int) -> FloatArray:
@@ -14,8 +26,8 @@ def distance_from_average(close: FloatArray, window: int) -> FloatArray:
 
     On a random walk the distance from an average of w log prices has variance σ² (w − 1)(2w − 1) / 6w ≈ σ² w / 3.
     """
-    log_close = np.log(close)
-    return (log_close - moving_mean(log_close, window)) / (volatility(close) * math.sqrt(window / 3.0))
+    log_close = log_price(close)
+    return in_units_of(volatility(close), log_close - moving_mean(log_close, window), math.sqrt(window / 3.0))
 
 
 def distance_ma_20(close: FloatArray) -> FloatArray:
@@ -35,14 +47,14 @@ def distance_ma_200(close: FloatArray) -> FloatArray:
 
 def macd_line(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """(EMA12 − EMA26) / ATR14 (Appel; TA-Lib MACD and ATR)."""
-    line, _, _ = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
-    return ratio(line, talib.ATR(high, low, close, timeperiod=14))
+    line, _ = _line_and_histogram(close)
+    return ratio(line, average_true_range(high, low, close))
 
 
 def macd_histogram(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """4 × (MACD(12, 26) − its EMA9) / ATR14 (TA-Lib MACD and ATR)."""
-    _, _, histogram = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
-    return 4.0 * ratio(histogram, talib.ATR(high, low, close, timeperiod=14))
+    _, histogram = _line_and_histogram(close)
+    return 4.0 * ratio(histogram, average_true_range(high, low, close))
 
 
 def adx_14(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
@@ -64,8 +76,8 @@ def aroon_25(high: FloatArray, low: FloatArray) -> FloatArray:
 
 def drawdown_252(close: FloatArray) -> FloatArray:
     """ln(c / highest close of 252 sessions) / (σ63 √252): 0 at the high, else negative."""
-    log_close = np.log(close)
-    return (log_close - talib.MAX(log_close, timeperiod=252)) / (volatility(close) * math.sqrt(252.0))
+    log_close = log_price(close)
+    return in_units_of(volatility(close), log_close - talib.MAX(log_close, timeperiod=252), math.sqrt(252.0))
 
 
 def autocorrelation_63(close: FloatArray) -> FloatArray:
@@ -73,10 +85,26 @@ def autocorrelation_63(close: FloatArray) -> FloatArray:
 
     About standard normal on a random walk.
     """
-    returns = log_return(close, 1)[1:]
+    returns = daily_returns(close)
     today, before = returns[1:], returns[:-1]
-    covariance = moving_mean(today * before, 63) - moving_mean(today, 63) * moving_mean(before, 63)
-    spread = moving_std(today, 63) * moving_std(before, 63)
+    products = moving_mean(today * before, 63)
     result = np.full(len(close), np.nan)
-    result[2:] = math.sqrt(63.0) * covariance / np.maximum(spread, VOLATILITY_FLOOR**2)
+    result[2:] = _scaled_correlation(products, moving_mean(returns, 63), return_deviation(close, 63))
+    return result
+
+
+@shared
+def _line_and_histogram(close: FloatArray) -> tuple[FloatArray, FloatArray]:
+    line, _, histogram = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
+    return line, histogram
+
+
+@njit(cache=True)
+def _scaled_correlation(products: FloatArray, mean: FloatArray, deviation: FloatArray) -> FloatArray:
+    result = np.empty(len(products))
+    for place in range(len(products)):
+        covariance = products[place] - mean[place + 1] * mean[place]
+        spread = deviation[place + 1] * deviation[place]
+        smallest = VOLATILITY_FLOOR**2
+        result[place] = math.sqrt(63.0) * covariance / (smallest if spread < smallest else spread)
     return result

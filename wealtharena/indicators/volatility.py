@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import talib
+from numba import njit
 
 from wealtharena.core.panel import FloatArray
-from wealtharena.indicators.windows import VOLATILITY_FLOOR, log_return, moving_mean, moving_std, moving_sum
+from wealtharena.indicators.intermediates import shared
+from wealtharena.indicators.windows import VOLATILITY_FLOOR, daily_returns, moving_mean, moving_sum, moving_z_score
 from wealtharena.indicators.windows import volatility as daily_volatility
 
 _TYPICAL_VOLATILITY = 0.01
@@ -27,14 +29,19 @@ def volatility_z_126(close: FloatArray) -> FloatArray:
     """(ln σ21 − its mean) / its standard deviation, both over 126 sessions."""
     log_volatility = np.log(daily_volatility(close, 21))[21:]
     result = np.full(len(close), np.nan)
-    spread = np.maximum(moving_std(log_volatility, 126), VOLATILITY_FLOOR)
-    result[21:] = (log_volatility - moving_mean(log_volatility, 126)) / spread
+    result[21:] = moving_z_score(log_volatility, 126, VOLATILITY_FLOOR)
     return result
+
+
+@shared
+def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """ATR over 14 sessions (Wilder 1978; TA-Lib)."""
+    return talib.ATR(high, low, close, timeperiod=14)
 
 
 def atr_ratio_14_126(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """3 ln((ATR14 / c) / its mean over 126 sessions) (Wilder 1978; TA-Lib ATR)."""
-    share = np.maximum((talib.ATR(high, low, close, timeperiod=14) / close)[14:], VOLATILITY_FLOOR)
+    share = np.maximum((average_true_range(high, low, close) / close)[14:], VOLATILITY_FLOOR)
     result = np.full(len(close), np.nan)
     result[14:] = 3.0 * np.log(share / moving_mean(share, 126))
     return result
@@ -50,7 +57,7 @@ def range_volatility_21(high: FloatArray, low: FloatArray, close: FloatArray) ->
 
 def skew_63(close: FloatArray) -> FloatArray:
     """Skewness of 63 daily log returns: mean cubed deviation over the cube of the standard deviation (population)."""
-    returns = log_return(close, 1)[1:]
+    returns = daily_returns(close)
     mean = moving_mean(returns, 63)
     second = moving_mean(returns * returns, 63)
     third = moving_mean(returns * returns * returns, 63)
@@ -64,10 +71,26 @@ def skew_63(close: FloatArray) -> FloatArray:
 
 def downside_63(close: FloatArray) -> FloatArray:
     """4 (d² − u²) / (d² + u²) with d², u² the sums of squared falls and rises of 63 sessions."""
-    returns = log_return(close, 1)[1:]
-    falls = moving_sum(np.minimum(returns, 0.0) ** 2, 63)
-    rises = moving_sum(np.maximum(returns, 0.0) ** 2, 63)
-    total = np.maximum(falls + rises, 63 * VOLATILITY_FLOOR**2)
+    falls, rises = _squared_falls_and_rises(daily_returns(close))
     result = np.full(len(close), np.nan)
-    result[1:] = 4.0 * (falls - rises) / total
+    result[1:] = _balance(moving_sum(falls, 63), moving_sum(rises, 63), 63 * VOLATILITY_FLOOR**2)
+    return result
+
+
+@njit(cache=True)
+def _squared_falls_and_rises(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    falls, rises = np.empty(len(returns)), np.empty(len(returns))
+    for place in range(len(returns)):
+        square = returns[place] * returns[place]
+        falls[place] = square if returns[place] < 0.0 else 0.0
+        rises[place] = square if returns[place] > 0.0 else 0.0
+    return falls, rises
+
+
+@njit(cache=True)
+def _balance(falls: FloatArray, rises: FloatArray, smallest: float) -> FloatArray:
+    result = np.empty(len(falls))
+    for place in range(len(falls)):
+        total = falls[place] + rises[place]
+        result[place] = 4.0 * (falls[place] - rises[place]) / (smallest if total < smallest else total)
     return result

@@ -1,9 +1,10 @@
 """Volume, as traded value (close × volume): independent of splits and of dividend adjustment."""
 
 import numpy as np
+from numba import njit
 
 from wealtharena.core.panel import FloatArray
-from wealtharena.indicators.windows import log_return, moving_mean, moving_std, moving_sum, ratio
+from wealtharena.indicators.windows import daily_returns, moving_mean, moving_sum, moving_z_score, ratio
 
 # Standard deviation of log traded value below which the series stands still.
 _SPREAD_FLOOR = 1e-2
@@ -11,8 +12,7 @@ _SPREAD_FLOOR = 1e-2
 
 def volume_z_63(traded_value: FloatArray) -> FloatArray:
     """(ln(1 + value) − its mean) / its standard deviation, both over 63 sessions."""
-    log_value = np.log1p(traded_value)
-    return (log_value - moving_mean(log_value, 63)) / np.maximum(moving_std(log_value, 63), _SPREAD_FLOOR)
+    return moving_z_score(np.log1p(traded_value), 63, _SPREAD_FLOOR)
 
 
 def volume_trend_5_63(traded_value: FloatArray) -> FloatArray:
@@ -22,15 +22,27 @@ def volume_trend_5_63(traded_value: FloatArray) -> FloatArray:
 
 def obv_21(close: FloatArray, traded_value: FloatArray) -> FloatArray:
     """2 × change of on-balance volume (Granville 1963) over 21 sessions / volume of 21 sessions, −2 … 2."""
-    signed = np.sign(log_return(close, 1)) * traded_value
     result = np.full(len(close), np.nan)
-    result[1:] = 2.0 * ratio(moving_sum(signed[1:], 21), moving_sum(traded_value[1:], 21))
+    result[1:] = 2.0 * _signed_share(close, traded_value, 21)
     return result
 
 
 def signed_volume_5(close: FloatArray, traded_value: FloatArray) -> FloatArray:
     """Change of on-balance volume over 5 sessions / volume of 5 sessions, −1 … 1."""
-    signed = np.sign(log_return(close, 1)) * traded_value
     result = np.full(len(close), np.nan)
-    result[1:] = ratio(moving_sum(signed[1:], 5), moving_sum(traded_value[1:], 5))
+    result[1:] = _signed_share(close, traded_value, 5)
+    return result
+
+
+def _signed_share(close: FloatArray, traded_value: FloatArray, window: int) -> FloatArray:
+    value = traded_value[1:]
+    return ratio(moving_sum(_signed(value, daily_returns(close)), window), moving_sum(value, window))
+
+
+@njit(cache=True)
+def _signed(values: FloatArray, direction: FloatArray) -> FloatArray:
+    result = np.empty(len(values))
+    for place in range(len(values)):
+        rise, fall = direction[place] > 0.0, direction[place] < 0.0
+        result[place] = values[place] if rise else -values[place] if fall else 0.0
     return result

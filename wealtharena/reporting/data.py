@@ -249,7 +249,7 @@ class ReportData:
     Attributes:
         night: last session that the run knew of.
         profile, source: profile of the settings and name of the vendor.
-        is_demo: the market is simulated.
+        is_demo: the market is made up: simulated, or told by a stand-in for the vendors.
         seed, settings_hash, data_version, git_commit: identity of the run.
         agents: the six agents and the meta-agent, in the order of their display.
         capital: share of total equity per agent in the combined book.

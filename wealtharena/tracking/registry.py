@@ -111,6 +111,13 @@ class ModelRegistry:
         with raising(RegistryError, f"looking up version {version} of {agent}", self.settings):
             return _info(agent, self._client.get_model_version(_model(agent), version))
 
+    def in_service(self, agent: str) -> list[ModelVersionInfo]:
+        """The champion, those before it that a rollback may restore, and the challenger."""
+        with raising(RegistryError, f"looking up the champions of {agent}", self.settings):
+            found = [self.version(agent, version) for version in self._champions(agent)]
+        challenger = self.alias(agent, CHALLENGER)
+        return [*found, *([challenger] if challenger else [])]
+
     def set_challenger(self, agent: str, version: str) -> None:
         """Gives a version the alias ``challenger``, taking it from any other.
 
