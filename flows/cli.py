@@ -1,5 +1,6 @@
 """The command line: one command per stage, one for the whole night, and some to look at what is there."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import options, terminal
+from flows.data_commands import data_app, warehouse_app
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
 from wealtharena.settings import Settings, load_settings
@@ -21,11 +23,13 @@ app = typer.Typer(
     help="Retrains a team of trading agents every night and promotes one only when it has proved better.\n\n"
     "Start with [bold]wealtharena nightly[/]: it runs on a simulated market and needs no network and no key.",
 )
+app.add_typer(data_app, name="data")
+app.add_typer(warehouse_app, name="warehouse")
 
 
 def main() -> None:
     """Entry point of the ``wealtharena`` command."""
-    app()
+    app(args=options.repeat_lists(sys.argv[1:]))
 
 
 @app.command()
@@ -75,9 +79,43 @@ def nightly(
         raise typer.Exit(terminal.EXIT_FAILED)
 
 
+@app.command()
+def collect(
+    profile: options.Profile = "quickstart",
+    classes: options.Classes = None,
+    exchanges: options.Exchanges = None,
+    max_symbols: options.MaxSymbols = None,
+    start: options.Start = None,
+    end: options.End = None,
+    source: options.Source = None,
+    overrides: options.Overrides = None,
+    agent: options.Agents = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Fetch market and macro data, check it, and store what is good; the rest goes to quarantine.
+
+    Only what is not stored yet is asked of the vendors; a run that was killed goes on where it stopped.
+
+    Examples:
+
+      wealtharena collect --profile files --set vendors.files.root=../market-data
+
+      wealtharena collect --source live --classes stocks crypto --exchanges ASX NYSE --max-symbols 20 --start 2020-01-02
+    """
+    chosen = {
+        "run.asset_classes": classes,
+        "run.exchanges": exchanges,
+        "run.max_symbols": max_symbols,
+        "run.history_start": start.date().isoformat() if start else None,
+        "vendors.source": source,
+    }
+    narrowed = [f"{key}={json.dumps(value)}" for key, value in chosen.items() if value]
+    _run_stage("collect", profile, end, [*(overrides or []), *narrowed], agent, force, as_json, verbose)
+
+
 STAGE_COMMANDS = {
-    "collect": "Fetch market and macro data, check it, and store what is good; the rest goes to quarantine.\n\n"
-    "Example: wealtharena collect --profile files --set vendors.files.root=../market-data",
     "features": "Compute the indicators of every class, point in time (after `collect`).\n\n"
     "Example: wealtharena features --agent stocks",
     "train": "Train the agents on their training windows (after `features`).\n\n"
@@ -108,21 +146,34 @@ def _add_stage_command(stage: str, help_text: str) -> None:
         as_json: options.AsJson = False,
         verbose: options.Verbose = False,
     ) -> None:
-        with terminal.friendly_errors(as_json):
-            _prepare(profile, overrides, verbose)
-            from flows.stages import STAGES
-            from flows.summary import print_stage
-            from tasks.opening import open_night
-            from tasks.tracking import night_run
+        _run_stage(stage, profile, as_of, overrides, agent, force, as_json, verbose)
 
-            settings = _settings(profile, overrides, as_of)
-            night = open_night(settings, list(agent or []) or None, force, latest_opened=stage != "collect")
-            with terminal.progress_bars(verbose), night_run(night) as outcome:
-                result = STAGES[stage](night)
-                outcome.succeeded = result.succeeded
-            print_stage(night, result, as_json)
-        if not result.succeeded:
-            raise typer.Exit(terminal.EXIT_FAILED)
+
+def _run_stage(
+    stage: str,
+    profile: str,
+    as_of: datetime | None,
+    overrides: list[str] | None,
+    agent: list[str] | None,
+    force: bool,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    with terminal.friendly_errors(as_json):
+        _prepare(profile, overrides, verbose)
+        from flows.stages import STAGES
+        from flows.summary import print_stage
+        from tasks.opening import open_night
+        from tasks.tracking import night_run
+
+        settings = _settings(profile, overrides, as_of)
+        night = open_night(settings, list(agent or []) or None, force, latest_opened=stage != "collect")
+        with terminal.progress_bars(verbose), night_run(night) as outcome:
+            result = STAGES[stage](night)
+            outcome.succeeded = result.succeeded
+        print_stage(night, result, as_json)
+    if not result.succeeded:
+        raise typer.Exit(terminal.EXIT_FAILED)
 
 
 for _stage, _help in STAGE_COMMANDS.items():
@@ -288,6 +339,7 @@ def stop(
 def _prepare(profile: str, overrides: list[str] | None, verbose: bool) -> Any:
     """Checks the settings first (cheap), then finds or starts the server; returns where it is."""
     settings = _settings(profile, overrides)
+    _require_vendors(settings)
     terminal.quiet_libraries(verbose)
     if "prefect" in sys.modules:
         raise PipelineError("Prefect was imported before its server was settled: a defect of this program")
@@ -295,6 +347,14 @@ def _prepare(profile: str, overrides: list[str] | None, verbose: bool) -> Any:
 
     os.environ.setdefault("WEALTHARENA_HOME", str(settings.home))
     return ensure_server(settings)
+
+
+def _require_vendors(settings: Settings) -> None:
+    """A misspelt source should not have to wait for the server."""
+    from wealtharena.vendors import vendor_order
+
+    for asset_class in settings.run.asset_classes:
+        vendor_order(settings, str(asset_class))
 
 
 def _settings(profile: str, overrides: list[str] | None, as_of: datetime | None = None) -> Settings:

@@ -1,6 +1,6 @@
 """Ends a stage whose items ran side by side: what is done stays done, what failed is named."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -12,8 +12,17 @@ from tasks.receipts import record_failure
 from tasks.stage import StageResult
 
 
-def conclude(night: Night, stage: str, futures: Mapping[str, PrefectFuture[Any]]) -> State[StageResult]:
-    """Waits for all items; the state is Failed if one of them failed, and carries the result either way."""
+def conclude(
+    night: Night,
+    stage: str,
+    futures: Mapping[str, PrefectFuture[Any]],
+    if_failed: Callable[[str], tuple[str, ...]] = lambda item: (),
+) -> State[StageResult]:
+    """Waits for all items; the state is Failed if one of them failed, and carries the result either way.
+
+    Args:
+        if_failed: notes about an item that failed; one that is done has its own.
+    """
     done: dict[str, Any] = {}
     failed: dict[str, str] = {}
     for item, future in futures.items():
@@ -24,7 +33,9 @@ def conclude(night: Night, stage: str, futures: Mapping[str, PrefectFuture[Any]]
         else:
             done[item] = outcome
     warnings = {item: "; ".join(receipt.problems) for item, receipt in done.items() if getattr(receipt, "problems", ())}
-    return state_of(StageResult(stage, done, failed, warnings))
+    notes = {item: tuple(receipt.notes) for item, receipt in done.items() if getattr(receipt, "notes", ())}
+    notes |= {item: if_failed(item) for item in failed if if_failed(item)}
+    return state_of(StageResult(stage, done, failed, warnings, notes))
 
 
 def state_of(result: StageResult) -> State[StageResult]:

@@ -1,6 +1,6 @@
 """Prints how a night or a stage ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,7 @@ from tasks.stage import StageResult
 from tasks.training import TrainingReceipt
 
 _WIDTH_WITH_REASONS = 150
+_MAX_NOTES = 12
 _NUMBERS = ("return", "Sharpe", "drawdown", "base Sharpe")
 
 
@@ -20,6 +21,7 @@ def print_conclusion(conclusion: NightConclusion, prefect_url: str, as_json: boo
     if conclusion.report or any(row.decision != FAILED for row in conclusion.agents):
         _print_agents(f"Night {conclusion.night}: held-out window, after costs", conclusion.agents)
     _print_failures({**conclusion.failures, **conclusion.problems})
+    _print_notes(conclusion.notes)
     terminal.console.print(f"Report   {conclusion.report or 'not written'}", soft_wrap=True)
     terminal.console.print(f"Prefect  {prefect_url}", soft_wrap=True)
     terminal.console.print(f"MLflow   {conclusion.mlflow}  (`wealtharena mlflow` shows it)", soft_wrap=True)
@@ -62,9 +64,10 @@ def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
         rows = [[item, "done", _described(receipt)] for item, receipt in result.done.items()]
         terminal.print_table(f"{result.stage} of night {night.night_id}", ["item", "", "result"], rows)
     _print_failures({**result.failed, **result.warnings})
+    _print_notes(result.notes)
     if as_json:
         done = {item: asdict(receipt) for item, receipt in result.done.items()}
-        problems = {"failed": result.failed, "warnings": result.warnings}
+        problems = {"failed": result.failed, "warnings": result.warnings, "notes": result.notes}
         terminal.print_json({"night": night.night_id, "stage": result.stage, "done": done, **problems})
 
 
@@ -111,6 +114,20 @@ def _print_failures(reasons: Mapping[str, str]) -> None:
     if lines:
         introduction = [f"{len(reasons)} parts failed or need mending"] if len(lines) > 1 else []
         terminal.report_error("\n  ".join(introduction + lines), as_json=False)
+
+
+def _print_notes(notes: Mapping[str, Sequence[str]]) -> None:
+    """Each note once, with all the places that it is about."""
+    places: dict[str, list[str]] = {}
+    for place, texts in notes.items():
+        for text in texts:
+            places.setdefault(text, []).append(place)
+    for text, about in list(places.items())[:_MAX_NOTES]:
+        terminal.console.print(f"Note     {', '.join(about)}: {text}", soft_wrap=True, markup=False)
+    if len(places) > _MAX_NOTES:
+        terminal.console.print(
+            f"Note     … and {len(places) - _MAX_NOTES} more: `wealtharena data status` tells them all"
+        )
 
 
 def _percent(value: float | None) -> str:

@@ -1,5 +1,8 @@
 """What the night shows in the Prefect UI: coverage, results, decisions, and where the report is."""
 
+from collections import Counter, defaultdict
+
+from pandas import DataFrame
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from tasks.backtest import STAGE as BACKTEST
@@ -22,10 +25,33 @@ def data_coverage(night: Night) -> None:
             "symbols": receipt.symbols,
             "missing": len(receipt.missing),
             "why": "; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(receipt.missing.items())),
+            "notes": "; ".join(receipt.notes),
         }
         for name, receipt in finished_or_empty(night, COLLECT, CollectionReceipt).items()
     ]
     create_table_artifact(rows, key="data-coverage", description=f"Data coverage of night {night.night_id}")
+
+
+def data_quality(night: Night) -> None:
+    """How the collection of the symbols ended, and what curation withheld or found to disagree, by class."""
+    warehouse = night.warehouse
+    ended = _count(warehouse.read_or_empty("core_quality__outcomes", where={"run_id": night.run_id}), "outcome")
+    withheld = _count(warehouse.read_or_empty("core_quality__quarantine"), "rule")
+    differing = _count(warehouse.read_or_empty("core_quality__disagreements"), "column")
+    rows = [
+        {"class": name, "outcomes": ended[name], "quarantined": withheld[name], "vendors disagree": differing[name]}
+        for name in finished_or_empty(night, COLLECT, CollectionReceipt)
+    ]
+    create_table_artifact(rows, key="data-quality", description=f"Data quality of night {night.night_id}")
+
+
+def _count(rows: DataFrame, column: str) -> defaultdict[str, str]:
+    """Per class the values of a column with their number, the most frequent first."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for group, value in zip(rows["asset_class"], rows[column], strict=True):
+        counts[group][value] += 1
+    texts = {group: ", ".join(f"{value} {n}" for value, n in own.most_common()) for group, own in counts.items()}
+    return defaultdict(str, texts)
 
 
 def agent_table(night: Night) -> None:

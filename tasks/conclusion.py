@@ -45,6 +45,7 @@ class NightConclusion:
         agents: one row per agent that was meant to be trained, the meta-agent last.
         failures: reason per ``stage/item``.
         problems: input that a person should mend, per item; a night with problems counts as failed.
+        notes: what is worth knowing and needs no mending, per ``stage/item``.
         report: path of the report; ``""`` if it could not be written.
         mlflow: tracking URI.
     """
@@ -54,6 +55,7 @@ class NightConclusion:
     agents: tuple[AgentRow, ...]
     failures: dict[str, str]
     problems: dict[str, str]
+    notes: dict[str, tuple[str, ...]]
     report: str
     mlflow: str
 
@@ -87,6 +89,7 @@ def conclude_night(night: Night, results: Sequence[StageResult]) -> NightConclus
         agents=agent_rows(night, failures),
         failures=failures,
         problems=problems,
+        notes={f"{result.stage}/{item}": texts for result in results for item, texts in result.notes.items()},
         report=next((receipt.path for receipt in report.values()), ""),
         mlflow=tracking_uri(night.settings),
     )

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.collection import MACRO, CollectionReceipt
 from tasks.collection import STAGE as COLLECT
+from tasks.collection import CollectionReceipt
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
@@ -12,6 +12,7 @@ from tasks.retries import stage_task
 from wealtharena.core import AssetClass, MarketPanel, TableRef
 from wealtharena.indicators import compute_features
 from wealtharena.markets import MARKETS, assemble_panel
+from wealtharena.vendors import MACRO
 
 STAGE = "features"
 

@@ -1,6 +1,6 @@
 """The night that is being run: settings, date and identity, handed to every task."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +9,9 @@ from warehouse import Warehouse
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.settings import Settings, settings_hash
+
+KNOWN_AFTER = timedelta(days=2)
+"""A session's data arrive within this time after its date; a past-dated run knows what was known then."""
 
 
 class Night(BaseModel):
@@ -19,6 +22,10 @@ class Night(BaseModel):
     settings: Settings
     as_of: date
     """Last session that the night may know of."""
+    opened_at: datetime
+    """When this execution began: the only reading of the clock that anything depends on."""
+    known_at: datetime | None = None
+    """Moment whose knowledge the run has: what became known later is not read. None: all that is stored."""
     run_id: str
     """Identity of this execution; a rerun of the same night has another one."""
     agents: tuple[str, ...]
@@ -58,3 +65,13 @@ class Night(BaseModel):
         """Classes whose market the chosen agents need, in the order of ``AssetClass``; the meta-agent needs all."""
         needed = {AGENTS[name].asset_class for name in (self.traded if self.with_meta else self.agents)}
         return tuple(item for item in AssetClass if item in needed)
+
+
+def knowledge_moment(settings: Settings) -> datetime | None:
+    """Moment whose knowledge a run has: ``run.known_at``, else two days after a given ``as_of``, else no limit."""
+    wanted, as_of = settings.run.known_at, settings.run.as_of
+    if isinstance(wanted, datetime):
+        return wanted
+    if wanted == "now" or as_of is None:
+        return None
+    return datetime.combine(as_of, time(), tzinfo=UTC) + KNOWN_AFTER

@@ -2,18 +2,17 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta
 
-from tasks.night import Night
+from tasks.keys import with_secret_blocks
+from tasks.night import Night, knowledge_moment
 from tasks.receipts import TABLE
 from warehouse import Warehouse
 from wealtharena.agents.specs import AGENTS, META_AGENT, resolve_agent
 from wealtharena.core.errors import SettingsError
 from wealtharena.settings import Settings, settings_hash
-from wealtharena.vendors import make_vendor
-
-HOME_ZONE = ZoneInfo("Australia/Sydney")
+from wealtharena.vendors import make_catalogue
+from wealtharena.vendors.redaction import install_redaction, settings_secrets
 
 
 def open_night(settings: Settings, agents: Sequence[str] | None, force: bool, latest_opened: bool = False) -> Night:
@@ -31,13 +30,25 @@ def open_night(settings: Settings, agents: Sequence[str] | None, force: bool, la
         VendorUnavailable, VendorRejected: the source cannot be read.
     """
     names, with_meta = _chosen(settings, agents)
-    # The day before, in the home zone: then every exchange, and the UTC day of crypto, has closed.
-    last_complete_day = datetime.now(HOME_ZONE).date() - timedelta(days=1)
+    opened_at = datetime.now(UTC)
+    # Over the UTC day before, every exchange on earth and the day of crypto have closed.
+    last_complete_day = opened_at.date() - timedelta(days=1)
     opened = _last_opened(settings) if latest_opened else None
     as_of = settings.run.as_of or opened or _latest_session(settings, last_complete_day)
-    _check_date(settings, as_of, datetime.now(HOME_ZONE).date())
-    run_id = uuid.uuid4().hex[:12]
-    return Night(settings=settings, as_of=as_of, run_id=run_id, agents=names, with_meta=with_meta, force=force)
+    # East of Greenwich the day is already the next one.
+    _check_date(settings, as_of, opened_at.date() + timedelta(days=1))
+    settings = with_secret_blocks(settings)
+    install_redaction(settings_secrets(settings))
+    return Night(
+        settings=settings,
+        as_of=as_of,
+        opened_at=opened_at,
+        known_at=knowledge_moment(settings),
+        run_id=uuid.uuid4().hex[:12],
+        agents=names,
+        with_meta=with_meta,
+        force=force,
+    )
 
 
 def _chosen(settings: Settings, agents: Sequence[str] | None) -> tuple[tuple[str, ...], bool]:
@@ -55,7 +66,7 @@ def _chosen(settings: Settings, agents: Sequence[str] | None) -> tuple[tuple[str
 
 
 def _latest_session(settings: Settings, today: date) -> date:
-    return make_vendor(settings).latest_session(settings.run.asset_classes, today, settings.vendors.min_coverage)
+    return make_catalogue(settings).latest_session(settings.run.asset_classes, today, settings.vendors.min_coverage)
 
 
 def _last_opened(settings: Settings) -> date | None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
-from tasks.collection import MACRO, CollectionReceipt
 from tasks.collection import STAGE as COLLECT
+from tasks.collection import CollectionReceipt
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.markets import agent_market
@@ -37,6 +37,7 @@ from wealtharena.reporting.gather import (
 )
 from wealtharena.settings import settings_hash
 from wealtharena.tracking import current_commit
+from wealtharena.vendors import MACRO
 
 STAGE = "report"
 DEMO_SOURCES = ("simulator",)
@@ -76,7 +77,7 @@ def _write(night: Night, path: Path) -> Path:
         night=night.as_of,
         profile=settings.profile,
         source=settings.vendors.source,
-        is_demo=settings.vendors.source in DEMO_SOURCES,
+        is_demo=settings.vendors.is_demo or settings.vendors.source in DEMO_SOURCES,
         seed=settings.seed,
         settings_hash=settings_hash(settings),
         data_version=hash_json({name: receipt.data_version for name, receipt in features.items()}),

@@ -12,13 +12,15 @@ class StageResult:
         stage: name of the stage.
         done: receipt per finished item (agent or asset class).
         failed: reason per item that could not be finished.
-        warnings: what a person should know although the stage went on, e.g. a rejected file.
+        warnings: what a person should mend although the stage went on, e.g. a rejected file.
+        notes: what is worth knowing and needs no mending, e.g. a vendor that was left out.
     """
 
     stage: str
     done: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
