@@ -31,7 +31,8 @@ def quiet(count: int = 60, price: float = 100.0, asset_class: AssetClass = Asset
     close = price * (1.0 + 0.001 * (np.arange(count) % 2))
     volume = np.full(count, np.nan if asset_class is AssetClass.CURRENCIES else 1000.0)
     data = {"session_date": days, "open": price, "high": 1.01 * price, "low": 0.99 * price, "close": close}
-    return pd.DataFrame({"symbol": "S", **data, "adj_close": np.nan, "volume": volume})
+    told = {"dividend": np.nan, "split": np.nan, "vendor": "files"}
+    return pd.DataFrame({"symbol": "S", **data, "adj_close": np.nan, "volume": volume, **told})
 
 
 def curate(
@@ -68,7 +69,7 @@ def flags(curated: CuratedBars) -> dict[int, str]:
 def test_clean_bars_pass_unchanged() -> None:
     raw = quiet()
     curated = curate(raw)
-    columns = ["symbol", "session_date", "open", "high", "low", "close", "volume"]
+    columns = ["symbol", "session_date", "open", "high", "low", "close", "volume", "vendor"]
     pd.testing.assert_frame_equal(curated.bars[columns], raw[columns])
     assert (curated.bars["adj_factor"] == 1.0).all()
     assert curated.bars["tradable"].all() and not flags(curated)
@@ -175,6 +176,26 @@ def test_a_bar_in_the_wrong_unit_is_withheld_and_is_no_split(factor: float) -> N
     assert [row[1] for row in found(curated)] == ["glitch"]
     assert len(curated.bars) == 59 and len(curated.actions) == 0
     assert not flags(curated) and (curated.bars["adj_factor"] == 1.0).all()
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+def test_the_last_bar_after_one_in_the_wrong_unit_stays(factor: float) -> None:
+    curated = curate(scaled(quiet(), slice(58, 59), factor))
+    assert [row[1] for row in found(curated)] == ["glitch"]
+    assert len(curated.bars) == 59 and curated.bars["session_date"].iloc[-1] == quiet()["session_date"].iloc[-1]
+    assert not flags(curated)
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+def test_a_last_bar_in_the_wrong_unit_waits_for_the_next_one(factor: float) -> None:
+    raw = scaled(quiet(), slice(59, None), factor)
+    alone = curate(raw)
+    assert [row[1] for row in found(alone)] == ["glitch"] and len(alone.bars) == 59
+    told = curate(raw.assign(split=np.where(np.arange(60) == 59, 1.0 / factor, 1.0)))
+    assert len(told.bars) == 60 and told.actions["source"].tolist() == ["told"]
+    stays = curate(scaled(quiet(), slice(58, None), factor), basis=PriceBasis.SPLIT_ADJUSTED)
+    assert flags(stays) == {58: "unexplained_jump"}
+    assert len(curate(scaled(quiet(), slice(59, None), 20.0)).bars) == 60
 
 
 def test_a_squeeze_that_was_traded_through_is_kept_and_flagged() -> None:
@@ -326,6 +347,19 @@ def test_coverage_counts_sessions_and_names_the_delisted() -> None:
     assert coverage.loc["S", counts].tolist() == [0, 0, 0] and pd.isna(coverage.loc["S", "first_session"])
 
 
+def test_what_the_universe_says_was_delisted_is_delisted_on_its_last_bar() -> None:
+    raw = pd.concat([quiet(60), quiet(60).assign(symbol="GONE").iloc[:58]])
+    days = quiet(60)["session_date"].dt.date
+    gone = Instrument("GONE", AssetClass.STOCKS, "XASX", last_day=days.iloc[58])
+    instruments = [Instrument("S", AssetClass.STOCKS, "XASX"), gone]
+    for as_of, expected in ((days.iloc[57], []), (days.iloc[58], ["GONE"])):
+        basis = dict.fromkeys(("S", "GONE"), PriceBasis.AS_TRADED)
+        coverage = curate_bars(raw, instruments, basis, CurationSettings(), as_of, ()).coverage
+        ended = coverage.dropna(subset="delisted_on")
+        assert ended["symbol"].tolist() == expected
+        assert (ended["delisted_on"] == pd.Timestamp(days.iloc[57])).all() and (ended["missing_sessions"] == 0).all()
+
+
 def test_symbols_that_end_together_are_a_source_that_ends() -> None:
     raw = pd.concat([quiet(60).assign(symbol=name) for name in "AB"] + [quiet(30).assign(symbol=name) for name in "CD"])
     assert curate(raw).coverage["delisted_on"].isna().all()
@@ -335,7 +369,7 @@ def test_nothing_in_gives_nothing_out() -> None:
     curated = curate(quiet(0))
     assert (len(curated.bars), len(curated.quarantine), len(curated.actions), len(curated.coverage)) == (0, 0, 0, 1)
     assert curated.symbols == ()
-    assert len(curate(pd.DataFrame(columns=["symbol", *BAR_COLUMNS])).bars) == 0
+    assert len(curate(pd.DataFrame(columns=["symbol", *BAR_COLUMNS, "vendor"])).bars) == 0
 
 
 def test_the_programs_own_mistakes_raise() -> None:

@@ -9,10 +9,17 @@ import pandas as pd
 import pytest
 
 from wealtharena.core.asset_class import AssetClass
-from wealtharena.core.market_data import FetchRequest, Outcome, PriceBasis
-from wealtharena.curation import CuratedBars, CuratedMacro, curate_bars, curate_macro, load_known_actions
+from wealtharena.core.market_data import FetchRequest, MacroRequest, Outcome
+from wealtharena.curation import (
+    CuratedBars,
+    CuratedMacro,
+    curate_bars,
+    curate_macro,
+    load_known_actions,
+    merge_vendors,
+)
 from wealtharena.settings import CONFIG_FOLDER, CurationSettings, FilesSettings
-from wealtharena.vendors import FilesVendor
+from wealtharena.vendors import FilesVendor, load_universe
 
 ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
 LATE = date(2026, 11, 20)
@@ -22,27 +29,48 @@ pytestmark = pytest.mark.skipif(not (ROOT / "market").is_dir(), reason=f"the rea
 
 
 @cache
-def curated(asset_class: AssetClass, as_of: date = LATE) -> CuratedBars:
-    vendor = FilesVendor(FilesSettings(root=ROOT), stale_sessions=10)
-    instruments = vendor.instruments([asset_class])
-    request = FetchRequest(tuple(item.symbol for item in instruments), date(2007, 1, 1), as_of)
-    results = list(vendor.fetch_bars(request))
+def raw_bars(asset_class: AssetClass) -> pd.DataFrame:
+    vendor = files()
+    requests = [FetchRequest(item, date(2007, 1, 1), LATE) for item in vendor.instruments([asset_class])]
+    results = list(vendor.fetch_bars(requests))
     assert {result.outcome for result in results} == {Outcome.ROWS}
-    raw = pd.concat([result.frame.assign(symbol=result.symbol) for result in results])
-    basis = {result.symbol: result.price_basis for result in results}
-    assert {symbol for symbol, kind in basis.items() if kind is PriceBasis.AS_TRADED} == {
-        symbol for symbol in basis if symbol.endswith(".AX")
-    }
+    parts = [
+        result.frame.assign(symbol=result.symbol, price_basis=str(result.price_basis), currency=result.currency)
+        for result in results
+    ]
+    return pd.concat(parts, ignore_index=True).assign(vendor="files")
+
+
+def curate(raw: pd.DataFrame, asset_class: AssetClass, as_of: date) -> CuratedBars:
+    instruments = files().instruments([asset_class])
+    merged = merge_vendors(raw, instruments, ("files",), 0.01)
     actions = load_known_actions(CONFIG_FOLDER / CurationSettings().corporate_actions)
-    return curate_bars(raw, instruments, basis, CurationSettings(), as_of, actions)
+    return curate_bars(merged.bars, instruments, merged.price_basis, CurationSettings(), as_of, actions)
+
+
+@cache
+def curated(asset_class: AssetClass, as_of: date = LATE) -> CuratedBars:
+    return curate(raw_bars(asset_class), asset_class, as_of)
 
 
 @cache
 def macro() -> CuratedMacro:
-    vendor = FilesVendor(FilesSettings(root=ROOT), stale_sessions=10)
-    request = FetchRequest(tuple(vendor.macro_series()), date(2000, 1, 1), LATE)
-    raw = pd.concat([result.frame.assign(symbol=result.symbol) for result in vendor.fetch_macro(request)])
-    return curate_macro(raw, {}, LATE)
+    vendor = files()
+    requests = [MacroRequest(name, date(2000, 1, 1), LATE) for name in vendor.macro_series()]
+    results = vendor.fetch_macro(requests)
+    raw = pd.concat([result.frame.assign(symbol=result.symbol) for result in results], ignore_index=True)
+    known_at = pd.Timestamp(LATE, tz="UTC").as_unit("us")
+    lags = {item.symbol: item.lag_days for item in load_universe(CONFIG_FOLDER / "universe").series}
+    return curate_macro(raw.assign(known_at=known_at), lags, LATE)
+
+
+def files() -> FilesVendor:
+    return FilesVendor(FilesSettings(root=ROOT), stale_sessions=10)
+
+
+def bars_of(asset_class: AssetClass, symbol: str) -> pd.DataFrame:
+    bars = curated(asset_class).bars
+    return bars[bars["symbol"] == symbol].set_index("session_date")
 
 
 def bar(asset_class: AssetClass, symbol: str, day: str) -> pd.Series:
@@ -70,7 +98,7 @@ def flagged(asset_class: AssetClass, flag: str) -> pd.DataFrame:
 
 
 def test_the_latest_session_of_all_classes_is_the_day_when_the_energy_files_end() -> None:
-    vendor = FilesVendor(FilesSettings(root=ROOT), stale_sessions=10)
+    vendor = files()
     assert vendor.latest_session(tuple(AssetClass), LATE, 0.8) == AS_OF
     assert vendor.latest_session([AssetClass.STOCKS], LATE, 0.8) == date(2024, 3, 8)
 
@@ -153,11 +181,10 @@ def test_factors_end_at_one_and_carry_dividends_where_the_source_has_them() -> N
 
 
 def test_only_newcrest_is_delisted_whenever_one_looks() -> None:
-    for asset_class in AssetClass:
-        for as_of in (LATE, AS_OF):
-            gone = curated(asset_class, as_of).coverage.dropna(subset="delisted_on")
-            expected = {"NCM.AX": pd.Timestamp(2023, 10, 26)} if asset_class is AssetClass.STOCKS else {}
-            assert dict(zip(gone["symbol"], gone["delisted_on"], strict=True)) == expected
+    for asset_class, as_of in [*((item, LATE) for item in AssetClass), (AssetClass.STOCKS, AS_OF)]:
+        gone = curated(asset_class, as_of).coverage.dropna(subset="delisted_on")
+        expected = {"NCM.AX": pd.Timestamp(2023, 10, 26)} if asset_class is AssetClass.STOCKS else {}
+        assert dict(zip(gone["symbol"], gone["delisted_on"], strict=True)) == expected
 
 
 def test_negative_oil_is_kept_and_not_traded_at_a_negative_open() -> None:
@@ -209,10 +236,146 @@ def test_gaps_stay_gaps() -> None:
     bars = curated(AssetClass.STOCKS).bars
     australian = bars[bars["symbol"].str.endswith(".AX")]
     assert not australian["session_date"].between(pd.Timestamp(2016, 10, 31), pd.Timestamp(2016, 11, 4)).any()
+    assert not (australian["session_date"] == pd.Timestamp(2011, 4, 7)).any()
     coverage = curated(AssetClass.STOCKS, AS_OF).coverage.set_index("symbol")["missing_sessions"]
     assert coverage["AAPL"] == 0 and 8 <= coverage["BHP.AX"] < 45
+    assert coverage.filter(like=".AX").between(1, 45).all()
     assert curated(AssetClass.CURRENCIES, AS_OF).coverage["missing_sessions"].max() < 80
     assert curated(AssetClass.CRYPTO, AS_OF).coverage["missing_sessions"].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("asset_class", "symbol", "last", "next_day"),
+    [
+        (AssetClass.STOCKS, "ANZ.AX", "2022-12-20", "2023-01-04"),  # traded as ANZDA
+        (AssetClass.STOCKS, "TLS.AX", "2022-10-20", "2022-11-01"),  # traded as TLSDA
+        (AssetClass.STOCKS, "WES.AX", "2013-11-08", "2013-11-27"),
+        (AssetClass.REITS, "GMG.AX", "2012-04-03", "2012-04-19"),
+        (AssetClass.CURRENCIES, "EURCAD=X", "2008-07-31", "2008-08-26"),
+        (AssetClass.COMMODITIES, "PA=F", "2007-09-26", "2007-11-29"),
+    ],
+)
+def test_weeks_without_a_symbol_are_not_bridged(asset_class: AssetClass, symbol: str, last: str, next_day: str) -> None:
+    days = bars_of(asset_class, symbol).index
+    assert days[days.get_loc(pd.Timestamp(last)) + 1] == pd.Timestamp(next_day)
+
+
+def test_each_file_begins_and_ends_on_its_own_day() -> None:
+    spans = pd.concat([curated(asset_class).coverage for asset_class in AssetClass]).set_index("symbol")
+    text = spans[["first_session", "last_session"]].apply(lambda days: days.dt.strftime("%Y-%m-%d"))
+    assert text.loc[["V", "SCG.AX", "MQG.AX", "GMG.AX", "BZ=F", "SOL-USD", "BTC-USD"], "first_session"].tolist() == [
+        "2008-03-19",
+        "2014-06-25",
+        "2007-11-05",
+        "2007-07-05",
+        "2007-07-30",
+        "2020-04-10",
+        "2014-09-17",
+    ]
+    assert text.loc[["AAPL", "O", "SPY", "BHP.AX", "EURUSD=X", "CL=F"], "last_session"].tolist() == [
+        "2024-03-08",
+        "2024-03-08",
+        "2026-05-01",
+        "2024-05-31",
+        "2024-12-06",
+        "2024-02-06",
+    ]
+
+
+def test_a_split_after_the_download_leaves_prices_on_the_basis_of_the_files_last_day() -> None:
+    nvidia = bars_of(AssetClass.STOCKS, "NVDA")
+    assert nvidia["close"].iloc[-1] == 875.280029  # ten old shares' worth; the 10:1 split came three months later
+    assert nvidia["adj_factor"].iloc[-1] == 1.0
+    assert not curated(AssetClass.STOCKS).actions["symbol"].eq("NVDA").any()
+
+
+def test_only_australian_files_count_as_traded_as_they_have_no_adjusted_close() -> None:
+    for asset_class in AssetClass:
+        raw = raw_bars(asset_class)
+        as_traded = raw.loc[raw["price_basis"] == "as_traded", "symbol"]
+        assert set(as_traded) == {symbol for symbol in raw["symbol"] if symbol.endswith(".AX")}
+        assert raw.loc[as_traded.index, "adj_close"].isna().all()
+    unadjusted = (AssetClass.CRYPTO, AssetClass.CURRENCIES)
+    assert all((curated(asset_class).bars["adj_factor"] == 1.0).all() for asset_class in unadjusted)
+
+
+def test_a_price_without_leading_zero_is_read_as_a_price() -> None:
+    raw = raw_bars(AssetClass.REITS)
+    before = raw[(raw["symbol"] == "GPT.AX") & (raw["session_date"] < pd.Timestamp(2010, 5, 26))].iloc[-1]
+    assert before["close"] == 0.565
+    assert bar(AssetClass.REITS, "GPT.AX", "2010-05-11")["adj_factor"] == pytest.approx(5.0)
+
+
+def test_opens_below_the_low_on_2008_02_14_are_flagged_in_every_file_that_has_one() -> None:
+    bars = pd.concat([curated(AssetClass.STOCKS).bars, curated(AssetClass.REITS).bars])
+    day = bars[(bars["session_date"] == pd.Timestamp(2008, 2, 14)) & (bars["open"] < bars["low"])]
+    assert len(day) >= 6 and day["symbol"].str.endswith(".AX").all()
+    assert (day["flags"] == "outside_range").all() and day["tradable"].all()
+
+
+def test_crypto_has_a_bar_for_every_day_of_the_week() -> None:
+    bars = bars_of(AssetClass.CRYPTO, "BTC-USD")
+    assert (pd.Series(bars.index).diff().dropna() == pd.Timedelta(days=1)).all()
+    assert bars["tradable"].all()
+
+
+def test_rows_taken_before_their_day_ended_stand_because_a_file_does_not_tell_and_go_with_an_earlier_night() -> None:
+    assert bar(AssetClass.CRYPTO, "BTC-USD", "2024-12-07")["close"] == 99980.33
+    assert bar(AssetClass.COMMODITIES, "CL=F", "2024-02-06")["close"] == 73.5
+    day_before = curated(AssetClass.COMMODITIES, date(2024, 2, 5)).bars
+    assert day_before["session_date"].max() == pd.Timestamp(2024, 2, 5)
+
+
+def test_currency_pairs_go_by_their_whole_name() -> None:
+    symbols = curated(AssetClass.CURRENCIES).symbols
+    assert len(symbols) == 10 and "USDJPY=X" in symbols and "JPY=X" not in symbols
+
+
+def test_contract_changes_of_futures_are_flagged_beyond_the_jump_limit_and_never_adjusted() -> None:
+    commodities = curated(AssetClass.COMMODITIES)
+    assert (commodities.bars["adj_factor"] == 1.0).all()  # also of the grains, whose adjusted close equals the close
+    assert len(commodities.actions) == 0
+    rows = flagged(AssetClass.COMMODITIES, "unexplained_jump")
+    assert dict(zip(rows["symbol"], rows["session_date"].dt.strftime("%Y-%m-%d"), strict=True))["BZ=F"] == "2020-03-09"
+
+
+def test_the_counts_that_are_known_of_palladium_are_all_there() -> None:
+    palladium = bars_of(AssetClass.COMMODITIES, "PA=F")
+    flags = palladium["flags"].str.split(";")
+    assert len(palladium) == 4027
+    assert flags.apply(lambda names: "high_below_low" in names).sum() == 10
+    assert flags.apply(lambda names: "stale" in names).sum() == 1881
+    assert not palladium.loc[flags.apply(lambda names: "stale" in names), "tradable"].any()
+
+
+def test_american_spin_offs_are_taken_as_the_source_adjusts_them() -> None:
+    assert not curated(AssetClass.STOCKS).actions["symbol"].isin(["MRK", "IBM"]).any()
+    for symbol, day in (("MRK", "2021-06-03"), ("IBM", "2021-11-04")):
+        assert abs(adjusted_return(AssetClass.STOCKS, symbol, day)) < 0.03
+        assert bar(AssetClass.STOCKS, symbol, day)["flags"] == ""
+
+
+def test_one_date_is_each_exchanges_own_session() -> None:
+    australia_day = pd.Timestamp(2023, 1, 26)
+    bars = curated(AssetClass.STOCKS).bars
+    open_on = bars.loc[bars["session_date"] == australia_day, "symbol"]
+    assert len(open_on) == 21 and not open_on.str.endswith(".AX").any()
+    assert (bars["session_date"] == bars["session_date"].dt.normalize()).all()
+
+
+def test_macro_values_are_those_of_2026_and_only_their_delay_is_made_good() -> None:
+    observations = macro().observations
+    assert not observations.duplicated(["series", "reference_date"]).any()
+    waits = observations["available_date"] - observations["reference_date"]
+    assert waits.groupby(observations["series"]).nunique().eq(1).all() and (waits >= pd.Timedelta(days=1)).all()
+
+
+def test_the_month_of_the_shutdown_has_no_value_and_is_recorded() -> None:
+    october, series = pd.Timestamp(2025, 10, 1), {"CPIAUCSL", "UNRATE"}
+    blank = macro().quarantine
+    assert series <= set(blank.loc[(blank["session_date"] == october) & (blank["rule"] == "no_value"), "symbol"])
+    present = macro().observations
+    assert series.isdisjoint(present.loc[present["reference_date"] == october, "series"])
 
 
 def test_macro_series_wait_for_their_release_and_blank_days_are_recorded() -> None:
@@ -220,7 +383,7 @@ def test_macro_series_wait_for_their_release_and_blank_days_are_recorded() -> No
     assert len(macro().series) == 11
     assert observations["CPIAUCSL", pd.Timestamp(2020, 1, 1)] >= pd.Timestamp(2020, 2, 13)  # release of that month
     assert observations["UNRATE", pd.Timestamp(2020, 1, 1)] >= pd.Timestamp(2020, 2, 7)
-    assert observations["DGS10", pd.Timestamp(2020, 1, 2)] == pd.Timestamp(2020, 1, 3)
+    assert observations["DGS10", pd.Timestamp(2020, 1, 2)] == pd.Timestamp(2020, 1, 5)
     blank = macro().quarantine.groupby("symbol").size()
     assert (blank["DGS10"], blank["VIXCLS"], blank["CPIAUCSL"]) == (281, 216, 1)
     oil = macro().observations.query("series == 'DCOILWTICO'").set_index("reference_date")["value"]
@@ -230,14 +393,8 @@ def test_macro_series_wait_for_their_release_and_blank_days_are_recorded() -> No
 def test_what_was_known_in_2016_does_not_depend_on_later_rows() -> None:
     as_of = date(2016, 6, 30)
     for asset_class in (AssetClass.REITS, AssetClass.COMMODITIES):
-        vendor = FilesVendor(FilesSettings(root=ROOT), stale_sessions=10)
-        instruments = vendor.instruments([asset_class])
-        request = FetchRequest(tuple(item.symbol for item in instruments), date(2007, 1, 1), LATE)
-        results = list(vendor.fetch_bars(request))
-        raw = pd.concat([result.frame.assign(symbol=result.symbol) for result in results])
-        basis = {result.symbol: result.price_basis for result in results}
-        whole = curate_bars(raw, instruments, basis, CurationSettings(), as_of, ())
+        raw = raw_bars(asset_class)
         early = raw[raw["session_date"] <= pd.Timestamp(as_of)]
-        past = curate_bars(early, instruments, basis, CurationSettings(), as_of, ())
+        whole, past = curate(raw, asset_class, as_of), curate(early, asset_class, as_of)
         for name in ("bars", "quarantine", "actions", "coverage"):
             pd.testing.assert_frame_equal(getattr(whole, name), getattr(past, name))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from flows_console import TINY, free_port
+from flows_console import OWN_ENVIRONMENT, TINY, FirstNight, Shell, free_port
 
 from flows.server import is_reachable
 
@@ -33,6 +33,24 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield api_url
     process.terminate()
     process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstNight]:
+    """The night that the README begins with, for all tests that look at what it left or go on from there.
+
+    None of them gives the stocks another champion. `make nightly` leaves a server running, `make stop` ends it.
+    """
+    shell = Shell(tmp_path_factory.mktemp("first-night") / "home")
+    command = f"{sys.executable} -m flows.cli"
+    begin, stop = ("make nightly", "make stop") if OWN_ENVIRONMENT else (f"{command} nightly $ARGS", f"{command} stop")
+    try:
+        answer = shell.run(begin, ARGS="--json")
+        assert answer.code == 0, answer.err
+        yield FirstNight(shell, answer)
+    finally:
+        shell.run(stop)
+    assert not is_reachable(shell.console.api_url)
 
 
 @pytest.fixture(scope="session")

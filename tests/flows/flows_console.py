@@ -1,4 +1,4 @@
-"""The command line in a process of its own, and a profile small enough for a test."""
+"""The command line in a process of its own, the README's shell, and a profile small enough for a test."""
 
 import json
 import os
@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+import yaml
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+OWN_ENVIRONMENT = Path(sys.prefix) == CHECKOUT / ".venv" and (CHECKOUT / ".venv" / "bin" / "wealtharena").is_file()
+
+# One class per algorithm; the night on files has all six.
 TINY = """
-run: {as_of: 2023-06-30}
+run: {as_of: 2023-06-30, asset_classes: [stocks, crypto, etfs, currencies]}
 vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
 windows: {held_out_days: 90, validation_days: 130, embargo_days: 2, min_train_days: 150}
 training: {evaluations: 2, episode_days: 40}
@@ -74,6 +78,49 @@ class Console:
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
+
+
+class Shell:
+    """Runs lines of the README in the checkout, the tiny profile given by variables: they stay as they are."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_port()
+        # MAKELEVEL, which `make test` passes on, would have `make nightly` frame its output as a part of that.
+        foreign = ("WEALTHARENA_", "PREFECT_", "MAKE", "MFLAGS")
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        tiny = {f"WEALTHARENA_{key.upper()}": yaml.safe_dump(value) for key, value in yaml.safe_load(TINY).items()}
+        self.environment = plain | tiny
+        self.environment |= {
+            "WEALTHARENA_HOME": str(home),
+            "WEALTHARENA_PREFECT__PORT": str(self.port),
+            "PREFECT_HOME": str(home.parent / "prefect"),
+        }
+
+    @property
+    def console(self) -> Console:
+        """The command line on this shell's home and server."""
+        return Console(self.home, f"http://127.0.0.1:{self.port}/api")
+
+    def run(self, line: str, **variables: str) -> Answer:
+        """Runs a line to its end."""
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env=self.environment | variables,
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True)
+class FirstNight:
+    """The first night of a home folder, and the shell that it ran in."""
+
+    shell: Shell
+    answer: Answer
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """Nights on a folder of files: whole data become a night, broken data one clear message and a code."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ from warehouse import Warehouse
 pytestmark = pytest.mark.slow
 
 CLASSES = {folder: "currencies" if folder == "forex" else folder for folder in SYMBOLS}
+ALGORITHMS = {
+    "stocks": "PPO",
+    "crypto": "SAC",
+    "etfs": "A2C",
+    "currencies": "DQN",
+    "reits": "PPO",
+    "commodities": "PPO",
+    "meta": "PPO",
+}
 TEXT_LINE = 801
 TEXT_MESSAGE = "BHP.AX: close must be a number, got 'twelve' at {day} (line 801)"
 
@@ -28,8 +38,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory, data: Path) -> str:
-    """Path of a profile whose whole night on the files takes half a minute."""
+    """Path of a profile whose whole night on the files takes half a minute: it hardly trains, but all six classes."""
     trainings = "\n".join(line for line in TINY.splitlines() if not line.startswith(("run:", "vendors:")))
+    trainings = re.sub(r"env_steps: \d+", "env_steps: 1024", trainings)
     path = tmp_path_factory.mktemp("profiles") / "tiny_files.yaml"
     path.write_text(FILES_PROFILE % data + trainings, encoding="utf-8")
     return str(path)
@@ -82,9 +93,16 @@ def test_a_night_on_healthy_files_succeeds_up_to_the_last_day_that_all_cover(nig
     assert {row["decision"] for row in night.last["agents"]} <= {"promoted", "baseline_champion", "rejected"}
 
 
-def test_the_report_on_real_files_is_not_marked_as_demo(night: Answer) -> None:
+def test_every_class_has_its_agent_and_its_signals(night: Answer, console: Console) -> None:
+    assert {row["agent"]: row["algorithm"] for row in night.last["agents"]} == ALGORITHMS
+    counts = console.run("sql", "SELECT agent, count(*) AS n FROM out_portfolio__signals GROUP BY ALL", "--json").last
+    assert {row["agent"]: row["n"] for row in counts["rows"]} == {**dict.fromkeys(CLASSES.values(), 3), "meta": 18}
+
+
+def test_the_report_on_real_files_shows_every_agent_and_is_not_marked_as_demo(night: Answer) -> None:
     html = Path(night.last["report"]).read_text(encoding="utf-8")
     assert "demo data" not in html.lower()
+    assert all(f"equity-{name}" in html for name in ALGORITHMS)
     assert all(symbol in html for symbols in SYMBOLS.values() for symbol in symbols)
 
 

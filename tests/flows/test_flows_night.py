@@ -9,26 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows_console import Answer, Console
+from flows_console import Answer, Console, FirstNight
 
 from warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
 
-AGENTS = ["stocks", "crypto", "etfs", "currencies", "reits", "commodities", "meta"]
+AGENTS = ["stocks", "crypto", "etfs", "currencies", "meta"]
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Console:
-    return Console(tmp_path_factory.mktemp("night") / "home", prefect_api)
+def console(first_night: FirstNight) -> Console:
+    return first_night.shell.console
 
 
 @pytest.fixture(scope="module")
-def night(console: Console, tiny_profile: str) -> Answer:
+def night(first_night: FirstNight) -> Answer:
     """The first night of a home folder."""
-    answer = console.run("nightly", "--profile", tiny_profile, "--json")
-    assert answer.code == 0, answer.err
-    return answer
+    return first_night.answer
 
 
 def signals_of(home: Path, night: Answer) -> list[dict[str, Any]]:
@@ -60,8 +58,6 @@ def test_all_agents_end_with_a_decision_and_its_reason(night: Answer) -> None:
         "crypto": "SAC",
         "etfs": "A2C",
         "currencies": "DQN",
-        "reits": "PPO",
-        "commodities": "PPO",
         "meta": "PPO",
     }
 
@@ -100,9 +96,9 @@ def test_mlflow_holds_a_run_per_agent_under_the_night(night: Answer, console: Co
 
 def test_sql_status_and_signals_read_what_the_night_left(night: Answer, console: Console, tiny_profile: str) -> None:
     counts = console.run("sql", "SELECT agent, count(*) AS n FROM out_portfolio__signals GROUP BY ALL", "--json").last
-    assert {row["agent"]: row["n"] for row in counts["rows"]} == {**dict.fromkeys(AGENTS[:-1], 3), "meta": 18}
+    assert {row["agent"]: row["n"] for row in counts["rows"]} == {**dict.fromkeys(AGENTS[:-1], 3), "meta": 12}
     status = console.run("status", "--json").last
-    assert [row[0] for row in status["champions"]] == AGENTS
+    assert [agent for agent, champion, *_ in status["champions"] if champion != "none"] == AGENTS
     signals = console.run("signals", "--profile", tiny_profile, "--json").last
     stored = {(row["agent"], row["symbol"]): row["target_weight"] for row in signals_of(console.home, night)}
     shown = {
@@ -155,16 +151,16 @@ def test_rollback_restores_the_champion_before_and_a_repeat_does_not_undo_it(
     first = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
     # Another seed is another candidate; a loss so small that the gate lets it pass makes it champion.
     lenient = ["--set", "seed=7", "--set", "risk.max_drawdown=1.0", "--set", "promotion.max_drawdown_slack=1.0"]
-    console.run("nightly", "--profile", tiny_profile, "--agent", "stocks", *lenient, "--json")
+    console.run("nightly", "--profile", tiny_profile, "--agent", "etfs", *lenient, "--json")
     second = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
-    if second["stocks"] == first["stocks"]:
-        refused = console.run("rollback", "--agent", "stocks")
+    if second["etfs"] == first["etfs"]:
+        refused = console.run("rollback", "--agent", "etfs")
         assert refused.code == 2
         assert "no previous champion" in refused.err
         return
-    back = console.run("rollback", "--agent", "stocks", "--reason", "test", "--json")
-    assert back.last["version"] == first["stocks"]
-    console.run("nightly", "--profile", tiny_profile, "--agent", "stocks", *lenient, "--json")
+    back = console.run("rollback", "--agent", "etfs", "--reason", "test", "--json")
+    assert back.last["version"] == first["etfs"]
+    console.run("nightly", "--profile", tiny_profile, "--agent", "etfs", *lenient, "--json")
     assert {row[0]: row[1] for row in console.run("status", "--json").last["champions"]} == first
 
 
@@ -174,12 +170,14 @@ def fresh(tmp_path: Path, prefect_api: str) -> Iterator[Console]:
 
 
 def test_one_agents_failure_is_named_and_stops_nobody_else(fresh: Console, tiny_profile: str) -> None:
-    answer = fresh.run("nightly", "--profile", tiny_profile, "--set", "agents.crypto.learning_rate=1e30", "--json")
+    failing = ["--set", "agents.crypto.learning_rate=1e30", "--set", "run.asset_classes=[crypto, etfs, currencies]"]
+    answer = fresh.run("nightly", "--profile", tiny_profile, *failing, "--json")
     assert answer.code == 1
     assert list(answer.last["failures"]) == ["train/crypto"]
     assert "must be finite" in answer.last["failures"]["train/crypto"]
     decisions = {row["agent"]: row["decision"] for row in answer.last["agents"]}
     assert decisions.pop("crypto") == "failed"
+    assert list(decisions) == ["etfs", "currencies", "meta"]
     assert "failed" not in decisions.values()
     assert Path(answer.last["report"]).is_file()
     assert "Traceback" not in answer.err

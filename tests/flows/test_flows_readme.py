@@ -1,15 +1,9 @@
 """The README is true: its commands are run here as they stand, on a night made small by variables."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
-from flows_console import CHECKOUT, TINY, Answer, free_port
+from flows_console import CHECKOUT, OWN_ENVIRONMENT, FirstNight, Shell
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +16,10 @@ LINES = [
 RUN_ELSEWHERE = {
     "make test": "CI",
     ".venv/bin/wealtharena nightly --profile files --set vendors.files.root=/path/to/market-data": "test_flows_files",
+    ".venv/bin/wealtharena collect --source live --classes stocks crypto --exchanges ASX NYSE --max-symbols 5 "
+    "--start 2025-01-02": "test_flows_data_commands",
+    ".venv/bin/wealtharena nightly --profile nightly": "test_flows_live",
+    ".venv/bin/wealtharena warehouse backup /srv/backup/2026-11-20": "test_flows_data_commands",
     ".venv/bin/wealtharena deploy --profile nightly": "test_flows_deployment",
     ".venv/bin/wealtharena worker": "test_flows_deployment",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "test_flows_deployment",
@@ -29,54 +27,17 @@ RUN_ELSEWHERE = {
 }
 
 
-def tiny_variables() -> dict[str, str]:
-    """The tiny profile as variables, so that commands can stay as the README has them."""
-    return {f"WEALTHARENA_{key.upper()}": yaml.safe_dump(value) for key, value in yaml.safe_load(TINY).items()}
-
-
-class Shell:
-    """Runs lines of the README in the checkout."""
-
-    def __init__(self, home: Path) -> None:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith(("WEALTHARENA_", "PREFECT_"))}
-        self.environment = plain | tiny_variables()
-        self.environment |= {
-            "WEALTHARENA_HOME": str(home),
-            "WEALTHARENA_PREFECT__PORT": str(free_port()),
-            "PREFECT_HOME": str(home.parent / "prefect"),
-        }
-
-    def run(self, line: str) -> Answer:
-        done = subprocess.run(
-            ["bash", "-c", line],
-            env=self.environment,
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
-        return Answer(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(first_night: FirstNight) -> Shell:
     """A shell in which `make nightly` was run, as the README begins."""
-    if not (CHECKOUT / ".venv" / "bin" / "wealtharena").is_file() or Path(sys.prefix) != CHECKOUT / ".venv":
+    if not OWN_ENVIRONMENT:
         pytest.skip("the README's commands need the checkout's own .venv, which `make test` makes")
-    shell = Shell(tmp_path_factory.mktemp("readme") / "home")
-    try:
-        answer = shell.run("make nightly")
-        assert answer.code == 0, answer.err
-        assert "promoted" in answer.out or "baseline_champion" in answer.out
-        yield shell
-    finally:
-        shell.run("make stop")
+    assert "promoted" in first_night.answer.out or "baseline_champion" in first_night.answer.out
+    return first_night.shell
 
 
-def test_make_nightly_leaves_a_server_running_and_make_stop_ends_it(shell: Shell) -> None:
-    api_url = f"http://127.0.0.1:{shell.environment['WEALTHARENA_PREFECT__PORT']}/api"
-    assert "answers at " + api_url in shell.run(".venv/bin/wealtharena doctor").out
+def test_make_nightly_leaves_a_server_running(shell: Shell) -> None:
+    assert "answers at " + shell.console.api_url in shell.run(".venv/bin/wealtharena doctor").out
 
 
 @pytest.mark.parametrize(
@@ -91,6 +52,15 @@ def test_a_command_of_the_readme_works_as_it_stands(shell: Shell, line: str) -> 
     answer = shell.run(line)
     assert answer.code == 0, answer.err
     assert answer.out.strip()
+
+
+def test_the_live_demo_serves_the_vendors_and_hands_its_arguments_to_the_night(shell: Shell) -> None:
+    (line,) = [line for line in LINES if line.startswith("make demo-live")]
+    answer = shell.run(f'{line} FAULTS=none ARGS="--help"')
+    assert answer.code == 0, answer.err
+    assert "Run the whole night" in answer.out
+    assert "Demo data: " in answer.err
+    assert "Requests: yahoo 0" in answer.err
 
 
 def test_rollback_of_a_first_champion_says_that_there_is_none_before_it(shell: Shell) -> None:
@@ -108,4 +78,4 @@ def test_every_other_command_of_the_readme_is_run_by_another_test() -> None:
 
 def test_make_help_lists_every_target(shell: Shell) -> None:
     help_text = shell.run("make help").out
-    assert all(f"make {target}" in help_text for target in ("nightly", "test", "stop", "mlflow", "worker", "lint"))
+    assert all(f"make {target}" in help_text for target in ("nightly", "demo-live", "test", "stop", "mlflow"))

@@ -51,6 +51,11 @@ def test_unknown_indicator_names_those_that_exist() -> None:
         compute_features(bars_of(A=[1.0, 2.0]), None, ["rsi_15"])
 
 
+def test_an_indicator_named_twice_is_refused() -> None:
+    with pytest.raises(SettingsError, match="each may be named once, got rsi_14, rsi_2, rsi_14"):
+        compute_features(bars_of(A=[1.0, 2.0]), None, ["rsi_14", "rsi_2", "rsi_14"])
+
+
 def test_no_bars_give_an_empty_table() -> None:
     features = compute_features(bars_of(A=[1.0]).iloc[:0], None, ["rsi_14"])
     assert list(features.columns)[-1] == "rsi_14"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,11 +56,12 @@ def test_constant_series_is_zero() -> None:
     assert (compute_macro_features(macro_of([(i, 2.5, 0) for i in range(30)]), SESSIONS) == 0.0).all(axis=None)
 
 
-def test_price_levels_enter_by_their_changes() -> None:
+@pytest.mark.parametrize("series", ["CPIAUCSL", "PAYEMS"])
+def test_levels_that_only_grow_enter_by_their_changes(series: str) -> None:
     values = [100.0 * 1.01**i for i in range(20)] + [140.0]
     changes = list(np.diff(values) / values[:-1])
-    features = compute_macro_features(macro_of([(i, values[i], 0) for i in range(21)], "CPIAUCSL"), SESSIONS)
-    assert features["macro_CPIAUCSL"].iloc[-1] == np.float32(z_score(changes))
+    features = compute_macro_features(macro_of([(i, values[i], 0) for i in range(21)], series), SESSIONS)
+    assert features[f"macro_{series}"].iloc[-1] == np.float32(z_score(changes))
 
 
 def test_revision_replaces_the_value_from_its_own_release_on() -> None:

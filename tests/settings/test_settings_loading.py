@@ -89,12 +89,42 @@ def test_an_unknown_profile_lists_the_known_ones() -> None:
         load_settings("nightmare", [], {})
 
 
-def test_a_password_is_in_no_message_and_no_dump() -> None:
+def test_a_password_is_in_no_message_and_no_dump(tmp_path: Path) -> None:
     settings = load_settings("quickstart", [], {"WEALTHARENA_MLFLOW__PASSWORD": "s3cret"})
     assert "s3cret" not in repr(settings) + settings.model_dump_json()
-    with pytest.raises(SettingsError) as caught:
-        load_settings("quickstart", [], {"WEALTHARENA_MLFLOW__PASSWORD": "[s3cret, s3cret]"})
+    for section in ("mlflow: {password", "vendors: {fred: {api_key"):
+        profile = write(tmp_path / "bad.yaml", section + ": [s3cret, s3cret]" + "}" * section.count("{"))
+        with pytest.raises(SettingsError) as caught:
+            load_settings(profile, [], {})
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_key_is_taken_as_text_from_its_own_variable_or_the_vendors_usual_one() -> None:
+    usual = load_settings("quickstart", [], {"FRED_API_KEY": "0123"}).vendors.fred.api_key
+    own = load_settings("quickstart", [], {"FRED_API_KEY": "0123", "WEALTHARENA_VENDORS__FRED__API_KEY": "4567"})
+    assert usual is not None
+    assert usual.get_secret_value() == "0123"
+    assert own.vendors.fred.api_key is not None
+    assert own.vendors.fred.api_key.get_secret_value() == "4567"
+
+
+def test_a_key_is_refused_where_others_would_read_it() -> None:
+    with pytest.raises(SettingsError, match="must be given as variable WEALTHARENA_VENDORS__FRED__API_KEY") as caught:
+        load_settings("quickstart", ["vendors.fred.api_key=s3cret"], {})
     assert "s3cret" not in str(caught.value)
+
+
+def test_keys_and_pacing_leave_the_hash_alone_and_the_vendors_address_does_not() -> None:
+    plain = settings_hash(load_settings("quickstart", [], {}))
+    paced = load_settings("quickstart", ["vendors.yahoo.max_per_second=5"], {"FRED_API_KEY": "0123"})
+    elsewhere = load_settings("quickstart", ["vendors.yahoo.base_url=http://127.0.0.1:1"], {})
+    assert settings_hash(paced) == plain
+    assert settings_hash(elsewhere) != plain
+
+
+def test_a_moment_of_knowledge_needs_a_time_zone() -> None:
+    with pytest.raises(SettingsError, match=r"run\.known_at must have a time zone"):
+        load_settings("quickstart", ["run.known_at=2024-03-01T10:00:00"], {})
 
 
 def test_settings_cannot_be_changed() -> None:

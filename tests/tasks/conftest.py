@@ -1,7 +1,7 @@
 """A night in a folder of its own: real settings, real warehouse."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ def make_night(tmp_path: Path) -> Callable[..., Night]:
         values: dict[str, Any] = {
             "settings": Settings(home=tmp_path / "home"),
             "as_of": date(2026, 1, 9),
+            "opened_at": datetime(2026, 1, 10, 8, tzinfo=UTC),
             "run_id": "run1",
             "agents": ("stocks", "etfs"),
             "with_meta": True,

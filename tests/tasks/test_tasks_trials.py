@@ -45,7 +45,14 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
             "meta": {"fusion_weights": {"etfs": 1.0, "reits": 0.0}},
         }
     )
-    made = Night(settings=settings, as_of=date(2022, 6, 30), run_id="r", agents=("etfs", "reits"), with_meta=True)
+    made = Night(
+        settings=settings,
+        as_of=date(2022, 6, 30),
+        opened_at=datetime(2022, 7, 1, 8, tzinfo=UTC),
+        run_id="r",
+        agents=("etfs", "reits"),
+        with_meta=True,
+    )
     for asset_class in made.asset_classes:
         collect_class.fn(made, asset_class)
         compute_class_features.fn(made, asset_class)

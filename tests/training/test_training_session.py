@@ -48,23 +48,15 @@ def test_a_session_outlives_the_thread_that_asked_for_it_and_ends_with_the_block
 
 
 @pytest.mark.slow
-def test_a_session_is_closed_also_after_an_error() -> None:
+def test_a_session_that_is_already_there_is_left_running_and_its_own_is_closed_also_after_an_error() -> None:
     import ray
 
     with pytest.raises(ValueError, match="training broke"), deferred_ray_session(TRAINING, 1) as open_session:
         open_session()
-        raise ValueError("training broke")
-    assert not ray.is_initialized()
-
-
-@pytest.mark.slow
-def test_a_session_that_is_already_there_is_used_and_left_running() -> None:
-    import ray
-
-    with ray_session(TRAINING, 1):
-        with deferred_ray_session(TRAINING, 1) as open_session:
-            open_session()
+        with ray_session(TRAINING, 1), deferred_ray_session(TRAINING, 1) as open_another:
+            open_another()
             assert square(5) == 25
         assert ray.is_initialized()
         assert square(6) == 36
+        raise ValueError("training broke")
     assert not ray.is_initialized()

@@ -1,6 +1,8 @@
 """The files vendor: what it reads, what it refuses, and how it says so."""
 
-from datetime import date
+import subprocess
+import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,17 @@ import pytest
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import SettingsError, VendorRejected
 from wealtharena.core.hashing import hash_file
-from wealtharena.core.market_data import BAR_COLUMNS, FetchRequest, FetchResult, Outcome, PriceBasis
+from wealtharena.core.market_data import (
+    BAR_COLUMNS,
+    FetchRequest,
+    FetchResult,
+    Instrument,
+    MacroRequest,
+    Outcome,
+    PriceBasis,
+)
 from wealtharena.settings import FilesSettings, Settings, SimulatorSettings, VendorsSettings
-from wealtharena.vendors import VENDORS, FilesVendor, SimulatorVendor, make_vendor
+from wealtharena.vendors import FilesVendor, SimulatorVendor, VendorContext, make_catalogue, make_vendor
 
 HEADER = "date,open,high,low,close,adj_close,volume\n"
 START, END = date(2020, 1, 1), date(2020, 12, 31)
@@ -37,8 +47,12 @@ def bars(days: list[str]) -> str:
     return HEADER + "".join(f"{day},10,11,9,10.5,,1000\n" for day in days)
 
 
+def bars_of(symbol: str) -> FetchRequest:
+    return FetchRequest(Instrument(symbol, AssetClass.STOCKS, "XNYS"), START, END)
+
+
 def one(source: FilesVendor, symbol: str) -> FetchResult:
-    return next(iter(source.fetch_bars(FetchRequest((symbol,), START, END))))
+    return next(iter(source.fetch_bars([bars_of(symbol)])))
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
@@ -50,9 +64,18 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     assert result.frame["session_date"].dtype == "datetime64[us]"
     np.testing.assert_array_equal(
         result.frame[list(BAR_COLUMNS[1:])].to_numpy(),
-        [[0.565, 0.58, 0.56, 0.57, np.nan, 123], [1, 2, 3, -4, 5, np.nan]],
+        [[0.565, 0.58, 0.56, 0.57, np.nan, 123, np.nan, np.nan], [1, 2, 3, -4, 5, np.nan, np.nan, np.nan]],
     )
     assert result.payload_hash == hash_file(path)
+    assert result.request == str(path)
+
+
+def test_a_file_may_tell_dividends_and_splits(tmp_path: Path) -> None:
+    text = "date,open,high,low,close,Dividend,Split\n2020-01-02,1,1,1,1,0.25,1\n2020-01-03,1,1,1,1,,2\n"
+    put(tmp_path, "market/stocks/KO.csv", text)
+    frame = one(vendor(tmp_path), "KO").frame
+    np.testing.assert_array_equal(frame["dividend"].to_numpy(), [0.25, np.nan])
+    assert frame["split"].tolist() == [1.0, 2.0]
 
 
 def test_repeated_and_unsorted_dates_are_left_to_curation(tmp_path: Path) -> None:
@@ -68,7 +91,7 @@ def test_names_in_other_writing_byte_order_marks_and_windows_line_ends_are_fine(
         "\ufeffDate,Open,High,Low,Close,Adj Close,Volume\r\n2020-01-03,1,2,1,2,1.5,7\r\n",
     )
     frame = one(vendor(tmp_path), "SPY").frame
-    assert frame.iloc[0].tolist()[1:] == [1, 2, 1, 2, 1.5, 7]
+    assert frame.iloc[0].tolist()[1:7] == [1, 2, 1, 2, 1.5, 7]
 
 
 def test_times_of_day_are_cut_and_only_the_days_asked_for_come(tmp_path: Path) -> None:
@@ -135,7 +158,7 @@ def test_empty_cells_are_missing_values_not_errors(tmp_path: Path) -> None:
 def test_an_unusable_file_is_rejected_with_its_reason(tmp_path: Path, text: str, complaint: str) -> None:
     put(tmp_path, "market/etfs/SPY.csv", text)
     put(tmp_path, "market/etfs/IWM.csv", bars(weekdays("2020-01-01", 5)))
-    results = {item.symbol: item for item in vendor(tmp_path).fetch_bars(FetchRequest(("IWM", "SPY"), START, END))}
+    results = {item.symbol: item for item in vendor(tmp_path).fetch_bars([bars_of("IWM"), bars_of("SPY")])}
     assert results["IWM"].outcome is Outcome.ROWS
     assert results["SPY"].outcome is Outcome.REJECTED
     assert pd.Series([results["SPY"].reason]).str.contains(complaint).all(), results["SPY"].reason
@@ -202,7 +225,7 @@ def test_a_source_that_is_not_laid_out_as_asked_is_refused(tmp_path: Path, files
 
 def test_a_missing_root_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(VendorRejected, match=r"vendors.files.root: .*nowhere must be a folder"):
-        list(vendor(tmp_path / "nowhere").fetch_bars(FetchRequest(("KO",), START, END)))
+        one(vendor(tmp_path / "nowhere"), "KO")
 
 
 def test_macro_files_are_read_and_may_state_when_they_were_out(tmp_path: Path) -> None:
@@ -212,8 +235,8 @@ def test_macro_files_are_read_and_may_state_when_they_were_out(tmp_path: Path) -
     put(tmp_path, "macro/BAD.csv", "date,price\n2020-01-01,1\n")
     source = vendor(tmp_path)
     assert source.macro_series() == ["BAD", "CPIAUCSL", "GDP"]
-    request = FetchRequest(("BAD", "CPIAUCSL", "GDP", "M2"), START, END)
-    found = {item.symbol: item for item in source.fetch_macro(request)}
+    requests = [MacroRequest(name, START, END) for name in ("BAD", "CPIAUCSL", "GDP", "M2")]
+    found = {item.symbol: item for item in source.fetch_macro(requests)}
     assert {name: str(item.outcome) for name, item in found.items()} == {
         "BAD": "rejected",
         "CPIAUCSL": "rows",
@@ -263,11 +286,23 @@ def test_the_earliest_class_decides_and_an_unreadable_file_counts_as_missing(tmp
         source.latest_session([AssetClass.REITS], today, 0.6)
 
 
-def test_the_table_of_vendors_makes_what_the_settings_name(tmp_path: Path) -> None:
+def test_the_table_of_vendors_makes_what_is_asked_for(tmp_path: Path) -> None:
+    context = VendorContext(home=tmp_path, now=datetime(2026, 11, 20, tzinfo=UTC))
     files = Settings(vendors=VendorsSettings(source="files", files=FilesSettings(root=tmp_path)))
     simulator = Settings(vendors=VendorsSettings(simulator=SimulatorSettings(symbols_per_class=2)))
-    assert isinstance(make_vendor(files), FilesVendor)
-    assert isinstance(make_vendor(simulator), SimulatorVendor)
-    assert [make_vendor(files).name, make_vendor(simulator).name] == sorted(VENDORS)
-    with pytest.raises(SettingsError, match="unknown vendor 'yahu'; known: files, simulator"):
-        make_vendor(Settings(vendors=VendorsSettings(source="yahu")))
+    assert isinstance(make_vendor(files, "files", context), FilesVendor)
+    assert isinstance(make_vendor(files, "simulator", context), SimulatorVendor)
+    assert isinstance(make_catalogue(files), FilesVendor)
+    assert isinstance(make_catalogue(simulator), SimulatorVendor)
+    with pytest.raises(SettingsError, match=r"unknown vendor 'yahu'; known: .*files, .*simulator, yahoo"):
+        make_vendor(files, "yahu", context)
+
+
+def test_clients_of_live_vendors_are_imported_with_their_vendor_only() -> None:
+    code = (
+        "import sys, wealtharena.vendors\n"
+        "clients = {'yfinance', 'alpha_vantage', 'fredapi', 'pycoingecko', 'requests', 'curl_cffi'}\n"
+        "print(sorted(clients & set(sys.modules)))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == "[]"

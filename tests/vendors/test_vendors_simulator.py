@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_sessions
 from wealtharena.core.errors import VendorRejected
-from wealtharena.core.market_data import BAR_COLUMNS, MACRO_COLUMNS, FetchRequest, FetchResult, Outcome, PriceBasis
+from wealtharena.core.market_data import (
+    BAR_COLUMNS,
+    MACRO_COLUMNS,
+    FetchRequest,
+    FetchResult,
+    Instrument,
+    MacroRequest,
+    Outcome,
+    PriceBasis,
+)
 from wealtharena.settings import Settings, SimulatorSettings
 from wealtharena.vendors import SimulatorVendor
 
@@ -26,8 +35,17 @@ def vendor(seed: int = 7, edge: float = 1.0, symbols: int = 4) -> SimulatorVendo
 
 
 def fetch(source: SimulatorVendor, classes: tuple[AssetClass, ...] = ALL, end: date = END) -> dict[str, FetchResult]:
-    symbols = tuple(instrument.symbol for instrument in source.instruments(classes))
-    return {result.symbol: result for result in source.fetch_bars(FetchRequest(symbols, START, end))}
+    requests = [FetchRequest(instrument, START, end) for instrument in source.instruments(classes)]
+    return {result.symbol: result for result in source.fetch_bars(requests)}
+
+
+def fetch_series(source: SimulatorVendor, end: date = END) -> dict[str, FetchResult]:
+    requests = [MacroRequest(name, START, end) for name in source.macro_series()]
+    return {result.symbol: result for result in source.fetch_macro(requests)}
+
+
+def named(symbol: str) -> Instrument:
+    return Instrument(symbol, AssetClass.STOCKS, "XNYS")
 
 
 def prices(source: SimulatorVendor, asset_class: AssetClass, column: str, end: date = END) -> pd.DataFrame:
@@ -71,9 +89,9 @@ def test_more_symbols_never_change_those_that_were_there(seed: int, fewer: int, 
 
 def test_macro_values_do_not_change_with_a_later_end() -> None:
     source = vendor()
-    request = FetchRequest(tuple(source.macro_series()), START, date(2019, 6, 14))
-    later = FetchRequest(request.symbols, START, date(2020, 3, 1))
-    for short, long in zip(source.fetch_macro(request), source.fetch_macro(later), strict=True):
+    later = fetch_series(source, date(2020, 3, 1))
+    for name, short in fetch_series(source, date(2019, 6, 14)).items():
+        long = later[name]
         same = long.frame[long.frame["reference_date"].isin(short.frame["reference_date"])]
         pd.testing.assert_frame_equal(short.frame, same.reset_index(drop=True), check_exact=True)
 
@@ -81,12 +99,12 @@ def test_macro_values_do_not_change_with_a_later_end() -> None:
 def test_another_process_gets_the_same_figures() -> None:
     code = (
         "from datetime import date\n"
-        "from wealtharena.core.market_data import FetchRequest\n"
+        "from wealtharena.core import AssetClass, FetchRequest, Instrument\n"
         "from wealtharena.settings import SimulatorSettings\n"
         "from wealtharena.vendors import SimulatorVendor\n"
         "source = SimulatorVendor(SimulatorSettings(seed=3, start=date(2017, 1, 2)))\n"
-        "request = FetchRequest(('CRY02.SIM',), date(2017, 1, 2), date(2018, 5, 1))\n"
-        "print(next(source.fetch_bars(request)).payload_hash)"
+        "coin = Instrument('CRY02.SIM', AssetClass.CRYPTO, '24/7')\n"
+        "print(next(source.fetch_bars([FetchRequest(coin, date(2017, 1, 2), date(2018, 5, 1))])).payload_hash)"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     here = fetch(vendor(3), (AssetClass.CRYPTO,), date(2018, 5, 1))["CRY02.SIM"].payload_hash
@@ -142,6 +160,7 @@ def test_bars_are_consistent_and_positive() -> None:
         low, high = frame[["open", "close"]].min(axis=1), frame[["open", "close"]].max(axis=1)
         assert (frame["low"] > 0).all() and (frame["low"] <= low).all() and (frame["high"] >= high).all()
         assert result.price_basis is PriceBasis.SPLIT_ADJUSTED
+        assert (frame["dividend"] == 0.0).all() and (frame["split"] == 1.0).all()
         assert frame["volume"].isna().all() if result.symbol.startswith("CUR") else (frame["volume"] > 0).all()
 
 
@@ -188,13 +207,21 @@ def test_one_stock_is_delisted_in_a_long_history_only() -> None:
 
 def test_unknown_symbols_and_empty_ranges_have_their_own_outcomes() -> None:
     source = vendor(symbols=2)
-    odd = ("STK03.SIM", "STK00.SIM", "STK2.SIM", "BHP.AX", "ZZZ01.SIM", "STK002.SIM")
-    assert {item.outcome for item in source.fetch_bars(FetchRequest(odd, START, END))} == {Outcome.UNKNOWN_SYMBOL}
-    weekend = FetchRequest(("ETF01.SIM",), date(2017, 1, 7), date(2017, 1, 8))
-    assert next(iter(source.fetch_bars(weekend))).outcome is Outcome.EMPTY
-    before = FetchRequest(("ETF01.SIM",), date(2010, 1, 7), date(2010, 2, 8))
-    assert next(iter(source.fetch_bars(before))).outcome is Outcome.EMPTY
-    assert next(iter(source.fetch_macro(FetchRequest(("GDP",), START, END)))).outcome is Outcome.UNKNOWN_SYMBOL
+    names = ("STK03.SIM", "STK00.SIM", "STK2.SIM", "BHP.AX", "ZZZ01.SIM", "STK002.SIM")
+    odd = [FetchRequest(named(name), START, END) for name in names]
+    assert {item.outcome for item in source.fetch_bars(odd)} == {Outcome.UNKNOWN_SYMBOL}
+    weekend = FetchRequest(named("ETF01.SIM"), date(2017, 1, 7), date(2017, 1, 8))
+    before = FetchRequest(named("ETF01.SIM"), date(2010, 1, 7), date(2010, 2, 8))
+    assert [item.outcome for item in source.fetch_bars([weekend, before])] == [Outcome.EMPTY] * 2
+    assert [item.outcome for item in source.fetch_macro([MacroRequest("GDP", START, END)])] == [Outcome.UNKNOWN_SYMBOL]
+
+
+def test_requests_of_any_ends_are_answered_as_if_each_were_alone() -> None:
+    source = vendor()
+    coin = Instrument("CRY01.SIM", AssetClass.CRYPTO, "24/7")
+    requests = [FetchRequest(coin, START, date(2018, month, 1)) for month in (5, 3, 9)]
+    together = [item.payload_hash for item in source.fetch_bars(requests)]
+    assert together == [next(vendor().fetch_bars([request])).payload_hash for request in requests]
 
 
 def test_the_latest_session_is_the_last_one_of_every_class() -> None:
@@ -209,7 +236,7 @@ def test_the_latest_session_is_the_last_one_of_every_class() -> None:
 
 def test_macro_series_are_released_after_the_period_they_describe() -> None:
     source = vendor()
-    found = {item.symbol: item for item in source.fetch_macro(FetchRequest(tuple(source.macro_series()), START, END))}
+    found = fetch_series(source)
     assert set(found) == {"SIM_CARRY", "SIM_PMI", "SIM_RATE", "SIM_TERM", "SIM_VIX"}
     for item in found.values():
         assert list(item.frame.columns) == list(MACRO_COLUMNS)
@@ -222,7 +249,7 @@ def test_macro_series_are_released_after_the_period_they_describe() -> None:
 
 def test_the_volatility_series_tells_of_the_volatility_of_prices() -> None:
     source = vendor(symbols=6)
-    frame = next(iter(source.fetch_macro(FetchRequest(("SIM_VIX",), START, END)))).frame
+    frame = fetch_series(source)["SIM_VIX"].frame
     fear = frame.set_index("reference_date")["value"]
     size = prices(source, AssetClass.ETFS, "close").pct_change(fill_method=None).abs().mean(axis=1)
     assert fear.corr(size.rolling(10).mean(), method="spearman") > 0.4

@@ -34,11 +34,16 @@ def raw_bars() -> Callable[..., pd.DataFrame]:
                 "close": list(closes.values()),
                 "adj_close": float("nan"),
                 "volume": 1000.0,
+                "dividend": 0.0,
+                "split": 1.0,
                 "price_basis": "as_traded",
+                "currency": "USD",
+                "epoch": 0,
                 "payload_hash": run_id,
                 "vendor": "files",
                 "run_id": run_id,
                 "known_at": known_at,
+                "request": "2026-01-01 to 2026-01-02",
             }
         )
 

@@ -32,7 +32,7 @@ def test_what_is_read_back_is_what_was_written(store: Warehouse, features: pd.Da
 
 def test_raw_rows_already_known_are_not_stored_again(store: Warehouse, raw_bars: RawBars) -> None:
     first = store.write(RAW, raw_bars({A1: 1.0, B1: 2.0}))
-    again = store.write(RAW, raw_bars({A1: 1.0}, known_at=TUESDAY, run_id="run2"))
+    again = store.write(RAW, raw_bars({A1: 1.0, B1: 2.0}, known_at=TUESDAY, run_id="run2"))
     assert again == first
     assert set(store.read(RAW)["run_id"]) == {"run1"}
 
@@ -41,6 +41,7 @@ def test_raw_rows_that_changed_become_new_versions_beside_the_old(store: Warehou
     store.write(RAW, raw_bars({A1: 1.0, B1: 2.0}))
     ref = store.write(RAW, raw_bars({A1: 7.0, A2: 3.0, B1: 2.0}, known_at=TUESDAY, run_id="run2"))
     assert (ref.version, ref.rows) == (1, 3)
+    assert ref == store.ref(RAW)
     assert store.read(RAW)["close"].tolist() == [7.0, 3.0, 2.0]
     assert store.read(RAW)["run_id"].tolist() == ["run2", "run2", "run1"]
     assert store.read(RAW, as_known_at=MONDAY)["close"].tolist() == [1.0, 2.0]
@@ -157,14 +158,17 @@ def test_tables_without_partitions_have_none_to_name(store: Warehouse, features:
 
 def test_upserting_exchanges_rows_of_equal_key_and_adds_the_others(store: Warehouse, outcomes: Outcomes) -> None:
     store.write(OUTCOMES, outcomes({"AAA": 1, "BBB": 2}))
-    ref = store.write(OUTCOMES, outcomes({"BBB": 3, "CCC": 4}))
+    ref = store.write(OUTCOMES, outcomes({"BBB": 3, "CCC": 4, "AAA": 1}))
     assert (ref.version, ref.rows) == (1, 3)
+    assert ref == store.ref(OUTCOMES)
     assert store.read(OUTCOMES)["rows"].tolist() == [1, 3, 4]
 
 
 def test_upserting_equal_content_makes_no_new_version(store: Warehouse, outcomes: Outcomes) -> None:
-    first = store.write(OUTCOMES, outcomes({"AAA": 1, "BBB": 2}))
-    assert store.write(OUTCOMES, outcomes({"BBB": 2})) == first
+    store.write(OUTCOMES, outcomes({"AAA": 1, "BBB": 2}))
+    ref = store.write(OUTCOMES, outcomes({"BBB": 2}))
+    assert (ref.version, ref.rows) == (0, 1)
+    assert store.read(OUTCOMES)["rows"].tolist() == [1, 2]
 
 
 def test_upserting_other_bookkeeping_keeps_what_was_noted_first(store: Warehouse) -> None:
@@ -178,12 +182,11 @@ def test_upserting_other_bookkeeping_keeps_what_was_noted_first(store: Warehouse
 def test_many_small_writes_are_merged_into_few_files_and_lose_no_row(
     store: Warehouse, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warehouse.store.MAX_FILES", 8)
-    for number in range(20):
-        store.write(OUTCOMES, outcomes({f"S{number:03d}": 1}))
+    monkeypatch.setattr("warehouse.changes.MAX_FILES", 8)
+    refs = [store.write(OUTCOMES, outcomes({f"S{number:03d}": 1})) for number in range(20)]
     assert len(store.read(OUTCOMES)) == 20
     assert len(DeltaTable(store.root / OUTCOMES).file_uris()) <= 8
-    assert len(store.read(OUTCOMES, version=10)) == 11
+    assert len(store.read(OUTCOMES, version=refs[10].version)) == 11
 
 
 def test_an_unknown_table_is_named_with_those_that_are_known(store: Warehouse, features: pd.DataFrame) -> None:

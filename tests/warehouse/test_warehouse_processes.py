@@ -19,8 +19,8 @@ RAW = "raw_simulator__macro"
 RECEIPTS = "out_runs__receipts"
 FEATURES = "out_crypto__features"
 EQUITY = "out_backtest__daily_equity"
-PROCESSES = 4
-WRITES = 6
+PROCESSES = 3
+WRITES = 5
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -64,8 +64,8 @@ def test_a_table_is_created_once_however_many_begin_it(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_is_killed_leaves_the_last_whole_version(tmp_path: Path) -> None:
-    for number in range(4):
-        _kill_while_writing(tmp_path, after_seconds=0.15 + 0.1 * number)
+    for number in range(3):
+        _kill_while_writing(tmp_path, after_seconds=0.15 + 0.15 * number)
         found = Warehouse(tmp_path).read(FEATURES, columns=["volatility"])["volatility"]
         assert len(found) == 60_000
         assert (found == found[0]).all()
@@ -92,7 +92,8 @@ def _receipt(item: str) -> pd.DataFrame:
 def _observation(step: int, known_at: datetime) -> pd.DataFrame:
     day = pd.Timestamp("2026-01-01") + pd.Timedelta(days=step)
     row = {"series": "GDP", "reference_date": day, "value": float(step), "available_date": day}
-    return pd.DataFrame([row | {"payload_hash": "x", "vendor": "simulator", "run_id": "r", "known_at": known_at}])
+    how = {"payload_hash": "x", "vendor": "simulator", "run_id": "r", "request": ""}
+    return pd.DataFrame([row | how | {"known_at": known_at}])
 
 
 def _equity(agent: str, value: float) -> pd.DataFrame:

@@ -46,7 +46,8 @@ def test_conditions_choose_rows(store: Warehouse, features: pd.DataFrame, where:
 
 def test_a_condition_may_be_an_asset_class(store: Warehouse) -> None:
     frame = pd.DataFrame({"symbol": ["A", "B"], "asset_class": [AssetClass.STOCKS, AssetClass.CRYPTO]})
-    store.write("core_market__instruments", frame.assign(exchange="XNYS", currency="USD", sector=""))
+    texts = {"exchange": "XNYS", "currency": "USD", "sector": "", "name": "", "venue": ""}
+    store.write("core_market__instruments", frame.assign(**texts, first_day=None, last_day=None))
     found = store.read("core_market__instruments", where={"asset_class": AssetClass.CRYPTO})
     assert found["symbol"].tolist() == ["B"]
 
