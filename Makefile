@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
+FAULTS ?= mild
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly test lint types contracts test-fast test-slow mlflow worker stop clean
+.PHONY: help install nightly demo-live test lint types contracts test-fast test-slow bench mlflow worker stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -21,6 +22,9 @@ install: $(STAMP) ## Make the virtual environment (every other target does it wh
 nightly: $(STAMP) ## Run one night on the simulated market; options: ARGS="--agent stocks --force"
 	$(BIN)/wealtharena nightly $(ARGS)
 
+demo-live: $(STAMP) ## Run a live-style night against a stand-in for the vendors (demo data); options: FAULTS=storm ARGS="…"
+	$(BIN)/python tests/doubles/demo_live.py --faults $(FAULTS) --run -- $(ARGS)
+
 test: lint types contracts test-fast test-slow ## Run every check and test
 
 lint: $(STAMP) ## Style and formatting (ruff)
@@ -30,14 +34,20 @@ lint: $(STAMP) ## Style and formatting (ruff)
 types: $(STAMP) ## Static types (mypy, strict)
 	$(BIN)/mypy
 
+bench: $(STAMP) ## Measure speed and memory against peers; prints tables of ratios
+	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
 contracts: $(STAMP) ## Import contracts (import-linter)
 	$(BIN)/lint-imports
 
 test-fast: $(STAMP) ## Fast tests
 	$(BIN)/pytest -m "not slow"
 
+# Nights wait for servers and processes most of their time: the other slow tests run beside them and report afterwards.
 test-slow: $(STAMP) ## Whole nights, servers and workers
-	$(BIN)/pytest -m slow
+	@rest=$$(mktemp); $(BIN)/pytest -m slow --ignore=tests/flows > $$rest 2>&1 & others=$$!; \
+	$(BIN)/pytest -m slow tests/flows; nights=$$?; \
+	wait $$others; others=$$?; cat $$rest; rm $$rest; test $$nights -eq 0 -a $$others -eq 0
 
 mlflow: $(STAMP) ## Show MLflow at http://127.0.0.1:5000 (Ctrl-C ends it)
 	$(BIN)/wealtharena mlflow
