@@ -218,12 +218,15 @@ class CurationSettings(Section):
 
 
 class FeatureSettings(Section):
-    """Indicators and macro inputs of the observation."""
+    """Macro and calendar inputs of the observation, beside the indicators of each class."""
 
     macro: bool = True
     """Adds macro series, joined from the session after their release."""
     macro_lag_days: dict[str, Annotated[int, Field(ge=0)]] = {}
     """Publication lag per series in days; others have that of the universe's table, or one from their spacing."""
+    calendar: bool = False
+    """Adds day of the week, month and turn of the month of the session (``calendar_…``), the same for every symbol of a
+    class."""
 
 
 class WindowSettings(Section):
