@@ -41,6 +41,47 @@ class RunSettings(Section):
     """At most this many instruments per class, the first of the universe table; empty: all."""
 
 
+class EventKind(StrEnum):
+    """What may befall a simulated market."""
+
+    VOLATILITY_SPIKE = "volatility_spike"
+    LIQUIDITY_CRISIS = "liquidity_crisis"
+    NEWS = "news"
+    FLASH_CRASH = "flash_crash"
+    FLASH_RALLY = "flash_rally"
+
+
+class SimulatedEvent(Section):
+    """One event of the simulated market; docs/simulator.md says what each kind does."""
+
+    kind: EventKind
+    """Kind of event."""
+    day: date
+    """Day on which it begins; where the exchange is closed, the next session. Nothing before it changes."""
+    size: float
+    """Spike, crisis: share by which the volatility is raised, the volume divided (above 0, at most 20). News: the jump
+    as a fraction, of either sign. Flash crash and rally: depth and height as a fraction. Fractions are at most 0.9."""
+    asset_class: AssetClass | None = None
+    """Class that it hits; with neither this nor ``symbol``: the whole market."""
+    symbol: str = ""
+    """Symbol that it hits; news needs one."""
+    half_life_days: PositiveFloat = 14.0
+    """Calendar days after which half of a spike or a crisis is left; the other kinds last one session."""
+
+    @model_validator(mode="after")
+    def _size_and_target_fit_the_kind(self) -> "SimulatedEvent":
+        lasting = self.kind in (EventKind.VOLATILITY_SPIKE, EventKind.LIQUIDITY_CRISIS)
+        largest = 20.0 if lasting else 0.9
+        if abs(self.size) > largest or self.size == 0.0 or (self.size < 0.0 and self.kind is not EventKind.NEWS):
+            sign = "not 0, at most 0.9 either way" if self.kind is EventKind.NEWS else f"above 0, at most {largest:g}"
+            raise ValueError(f"size of a {self.kind} must be {sign}, got {self.size}")
+        if self.symbol and self.asset_class is not None:
+            raise ValueError(f"an event must name asset_class or symbol, got {self.asset_class} and {self.symbol}")
+        if self.kind is EventKind.NEWS and not self.symbol:
+            raise ValueError("news must name the symbol that it is about, got none")
+        return self
+
+
 class SimulatorSettings(Section):
     """The embedded market simulator: demo data, made from a seed, with a documented structure to learn."""
 
@@ -52,6 +93,10 @@ class SimulatorSettings(Section):
     """First simulated session; later as-of dates extend the same paths."""
     edge: float = Field(default=1.0, ge=0.0, le=5.0)
     """Strength of the learnable structure; 0 leaves a martingale on which nothing can be earned."""
+    events_per_year: float = Field(default=0.0, ge=0.0, le=50.0)
+    """Random events that hit a symbol in a year, on average; 0: none."""
+    events: tuple[SimulatedEvent, ...] = ()
+    """Events that take place for certain."""
 
 
 class FilesSettings(Section):
