@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from wealtharena.core.panel import DateArray, FloatArray
-from wealtharena.vendors.simulated_paths import BEAR_VOLATILITY, World, macro_noise, moving_average
+from wealtharena.vendors.simulated_noise import moving_average
+from wealtharena.vendors.simulated_paths import World, macro_noise
 
 _PMI_RELEASE_DAYS = 15
 _GLOBAL_VOLATILITY = 0.16
@@ -24,7 +25,7 @@ def _carry(world: World, seed: int) -> pd.DataFrame:
 
 def _vix(world: World, seed: int) -> pd.DataFrame:
     """Annualised volatility of the global factor in per cent, with 3 % of noise."""
-    level = np.exp(world.log_volatility) * np.where(world.bull, 1.0, BEAR_VOLATILITY)
+    level = np.exp(world.log_volatility) * world.regime_volatility * world.stress
     noise = np.exp(0.03 * macro_noise(seed, "SIM_VIX", len(world.days)))
     return _daily(world, 100.0 * _GLOBAL_VOLATILITY * level * noise)
 

@@ -13,7 +13,14 @@ Prices
     ``close(t) = open(t) (1 + sigma_i(t) (mu_i(t) + v_i e_i(t)))``
     with ``w^2 + v^2 = 1`` and ``w`` small: the drift ``mu`` is earned between open and close, so that a decision after
     the close that fills at the next open can still profit. All shocks are symmetric: with ``mu = 0`` prices are
-    martingales.
+    martingales. High and low lie ``0.4 sigma |N|`` beyond open and close, about what a Brownian path would reach.
+Volume
+    ``V = V_i exp((h + h_c) / 2 + 0.25 N + 0.35 A) (0.6 + 0.5 min(|r| / sigma, 6))`` with ``A`` an AR(1) of half-life 14
+    days: it grows with the size of the move and has busy and quiet weeks.
+Spread
+    half of it is ``half_spread_bps + spread_volatility sigma_i(t)``; it is in no bar.
+Events
+    change ``sigma``, gaps, prices, spread and volume as ``simulated_events`` says; by default there are none.
 Drift, in units of the day's standard deviation, known at the close before
     Every drift is ``edge`` times a sum of these terms; with ``edge = 0`` each term is exactly 0.
 
@@ -34,106 +41,28 @@ Drift, in units of the day's standard deviation, known at the close before
     ============  ==========================================================================================
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import IntEnum
-from itertools import accumulate
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.panel import BoolArray, DateArray, FloatArray
+from wealtharena.vendors.simulated_events import Event, conditions
+from wealtharena.vendors.simulated_models import CALENDAR_DAYS_PER_SESSION, AssetModel, ClassModel, WorldModel
+from wealtharena.vendors.simulated_noise import Stream, ar1, generator, moving_average, normal, student, two_states
 
 IndexArray = NDArray[np.intp]
 
-# Weeks have seven days on the grid and five sessions: half-lives in sessions are stretched by this.
-_CALENDAR_DAYS_PER_SESSION = 7 / 5
-_STUDENT_DF = 5.0
-_SHOCK_LIMIT = 8.0
-BEAR_VOLATILITY = 1.5
-_MEAN_STAY_DAYS = {True: 300 * _CALENDAR_DAYS_PER_SESSION, False: 120 * _CALENDAR_DAYS_PER_SESSION}
 _TURBULENCE = 0.35
 _RETURN_LIMIT = 0.5
 _RATE_HALF_LIFE_DAYS = 250
 _RATE_TREND_HALF_LIFE_DAYS = 60
-
-
-class _Stream(IntEnum):
-    """Independent random streams of one symbol, class or world; numbers are part of every path's identity."""
-
-    SHOCK = 0
-    GAP = 1
-    DRIFT = 2
-    VOLATILITY = 3
-    RANGE = 4
-    VOLUME = 5
-    HALT = 6
-    REGIME = 7
-    MACRO = 8
-    LEVEL = 9
-
-
-@dataclass(frozen=True)
-class ClassModel:
-    """Constants of one class; the table in the module's docstring gives the drift in formulas.
-
-    Attributes:
-        code: number of the class's random streams.
-        daily_volatility: typical standard deviation of a day's return.
-        global_share, class_share: share of the variance that the global and the class shock explain.
-        overnight: ``w``, share of the day's standard deviation between close and open.
-        trend, trend_half_life: weight and half-life (sessions) of the hidden state ``x``.
-        reversal, reversal_half_life: weight and half-life (sessions) of the own past shocks ``f``.
-        regime: weight of the regime ``m``.
-        carry, rate: weights of the published rate differential and of the rate momentum.
-        paired: neighbours have opposite hidden states.
-        switching: trend on calm days only, reversal on turbulent days only.
-        first_price: typical first price; volume: typical traded units a day, 0 for a class without volume.
-        halt_rate: probability that a session has no bar.
-    """
-
-    code: int
-    daily_volatility: float
-    global_share: float
-    class_share: float
-    overnight: float
-    first_price: float
-    volume: float
-    trend: float = 0.0
-    trend_half_life: float = 1.0
-    reversal: float = 0.0
-    reversal_half_life: float = 1.0
-    regime: float = 0.0
-    carry: float = 0.0
-    rate: float = 0.0
-    paired: bool = False
-    switching: bool = False
-    halt_rate: float = 0.0
-
-
-CLASS_MODELS: dict[AssetClass, ClassModel] = {
-    AssetClass.STOCKS: ClassModel(
-        1, 0.013, 0.18, 0.10, 0.25, 60.0, 4e6, trend=0.16, trend_half_life=60, regime=0.05, halt_rate=0.002
-    ),
-    AssetClass.CRYPTO: ClassModel(
-        2, 0.026, 0.05, 0.20, 0.02, 500.0, 2e6, trend=0.22, trend_half_life=30, reversal=-0.25, reversal_half_life=3,
-        regime=0.03, switching=True,
-    ),
-    AssetClass.ETFS: ClassModel(
-        3, 0.010, 0.22, 0.13, 0.25, 80.0, 9e6, trend=0.13, trend_half_life=50, regime=0.04, paired=True
-    ),
-    AssetClass.CURRENCIES: ClassModel(
-        4, 0.0045, 0.03, 0.15, 0.05, 1.2, 0.0, trend=0.12, trend_half_life=50, carry=0.05, halt_rate=0.001
-    ),
-    AssetClass.REITS: ClassModel(
-        5, 0.012, 0.15, 0.15, 0.25, 45.0, 2e6, reversal=-0.21, reversal_half_life=8, regime=0.03, rate=-0.08
-    ),
-    AssetClass.COMMODITIES: ClassModel(
-        6, 0.015, 0.06, 0.12, 0.20, 70.0, 2e5, trend=0.16, trend_half_life=40, halt_rate=0.003
-    ),
-}  # fmt: skip
+_VOLUME_TREND = 0.35
+_VOLUME_HALF_LIFE_DAYS = 14
+_WORLD = WorldModel()
 
 
 @dataclass(frozen=True)
@@ -143,6 +72,7 @@ class World:
     Attributes:
         days: (D,) ``datetime64[D]``.
         bull: (D,) regime; global_shock: (D,) ``G``; gap_shock: (D,) overnight counterpart; log_volatility: (D,) ``h``.
+        regime_volatility: (D,) ``b``; stress: (D,) factor on it by events that hit the whole market.
         rate: (D,) policy rate in per cent; rate_momentum: (D,) ``R``; carry: (D,) ``D``.
     """
 
@@ -151,59 +81,72 @@ class World:
     global_shock: FloatArray
     gap_shock: FloatArray
     log_volatility: FloatArray
+    regime_volatility: FloatArray
+    stress: FloatArray
     rate: FloatArray
     rate_momentum: FloatArray
     carry: FloatArray
 
 
-def simulate_world(seed: int, start: date, end: date) -> World:
-    """The shared state from ``start`` to ``end``; a later ``end`` appends rows and changes none."""
+def simulate_world(
+    seed: int, start: date, end: date, model: WorldModel = _WORLD, events: Sequence[Event] = ()
+) -> World:
+    """The shared state from ``start`` to ``end``; a later ``end`` appends rows and changes none.
+
+    Args:
+        events: those that hit the whole market.
+    """
     days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
     count = len(days)
-    policy = _ar1(_normal(seed, 0, 0, _Stream.MACRO, count), _RATE_HALF_LIFE_DAYS)
+    policy = ar1(normal(seed, 0, 0, Stream.MACRO, count), _RATE_HALF_LIFE_DAYS)
     momentum = policy - moving_average(policy, _RATE_TREND_HALF_LIFE_DAYS)
     # Variance of an Ornstein-Uhlenbeck process less its exponential average, for unit variance and these half-lives.
     spread = np.sqrt(_RATE_TREND_HALF_LIFE_DAYS / (_RATE_HALF_LIFE_DAYS + _RATE_TREND_HALF_LIFE_DAYS))
-    carry = _ar1(_normal(seed, 0, 1, _Stream.MACRO, count), 120)
+    bull = two_states(seed, model.bull_stay, model.bear_stay, count)
     return World(
         days=days,
-        bull=_regime(seed, count),
-        global_shock=_student(seed, 0, 0, _Stream.SHOCK, count),
-        gap_shock=_student(seed, 0, 0, _Stream.GAP, count),
-        log_volatility=0.22 * _ar1(_normal(seed, 0, 0, _Stream.VOLATILITY, count), 40),
+        bull=bull,
+        global_shock=student(seed, 0, 0, Stream.SHOCK, count, model.student_df),
+        gap_shock=student(seed, 0, 0, Stream.GAP, count, model.student_df),
+        log_volatility=model.volatility * ar1(normal(seed, 0, 0, Stream.VOLATILITY, count), model.half_life),
+        regime_volatility=np.where(bull, 1.0, model.bear_volatility),
+        stress=conditions(events, days).volatility,
         rate=3.0 + 1.2 * policy,
         rate_momentum=momentum / spread,
-        carry=carry,
+        carry=ar1(normal(seed, 0, 1, Stream.MACRO, count), 120),
     )
 
 
 def simulate_bars(
-    world: World, seed: int, edge: float, asset_class: AssetClass, index: int, open_days: BoolArray
+    world: World, seed: int, edge: float, asset: AssetModel, open_days: BoolArray, events: Sequence[Event] = ()
 ) -> pd.DataFrame:
     """Daily bars of one symbol on the days of ``open_days`` (D,): ``session_date``, prices and ``volume``.
 
     Args:
-        index: number of the symbol in its class, from 1; the same number is the same path, whatever else is simulated.
+        asset: the same class and index are the same path, whatever else is simulated.
+        events: those that hit the symbol, the whole market's among them.
     """
-    model = CLASS_MODELS[asset_class]
-    count = len(world.days)
+    model, index, count = asset.model, asset.index, len(world.days)
     rows = np.flatnonzero(open_days)
+    faced = conditions(events, world.days[rows])
     shock = _shock(world, seed, model, index)[rows]
-    class_volatility = 0.20 * _ar1(_normal(seed, model.code, 0, _Stream.VOLATILITY, count), 25)
-    log_volatility = world.log_volatility + class_volatility
-    base = model.daily_volatility * np.exp(0.15 * _normal(seed, model.code, index, _Stream.LEVEL, 2)[0])
-    sigma = (base * np.exp(log_volatility) * np.where(world.bull, 1.0, BEAR_VOLATILITY))[rows]
+    log_volatility = _log_volatility(world, seed, asset)
+    sigma = _volatility(world, seed, asset, log_volatility)[rows] * faced.volatility
     drift = edge * _drift(world, seed, model, index, rows, shock, log_volatility)
-    gap = 0.6 * world.gap_shock[rows] + 0.8 * _student(seed, model.code, index, _Stream.GAP, count)[rows]
-    overnight = np.clip(model.overnight * sigma * gap, -_RETURN_LIMIT, _RETURN_LIMIT)
+    own_gap = np.sqrt(1.0 - model.shared_gap**2) * student(seed, model.code, index, Stream.GAP, count, model.student_df)
+    gap = model.shared_gap * world.gap_shock[rows] + own_gap[rows]
+    overnight = np.clip(model.overnight * sigma * gap * faced.gap, -_RETURN_LIMIT, _RETURN_LIMIT)
     daytime = np.sqrt(1.0 - model.overnight**2) * shock
-    intraday = np.clip(sigma * (drift + daytime), -_RETURN_LIMIT, _RETURN_LIMIT)
-    growth = np.cumprod((1.0 + overnight) * (1.0 + intraday))
+    intraday = np.clip(sigma * (drift + daytime) + asset.mean_return, -_RETURN_LIMIT, _RETURN_LIMIT)
+    # Factors that are 1 without events leave every figure as it was, to the last bit.
+    day_growth = (1.0 + intraday) * faced.slip
+    growth = np.cumprod((1.0 + overnight) * faced.jump * day_growth)
     close = _first_price(seed, model, index) * growth
-    opened = close / (1.0 + intraday)
-    reach = np.abs(_normal(seed, model.code, index, _Stream.RANGE, 2 * count).reshape(count, 2)[rows])
-    high = np.maximum(opened, close) * (1.0 + 0.4 * sigma * reach[:, 0])
-    low = np.minimum(opened, close) * (1.0 - np.minimum(0.4 * sigma * reach[:, 1], 0.5))
+    opened = close / day_growth
+    reach = np.abs(normal(seed, model.code, index, Stream.RANGE, 2 * count).reshape(count, 2)[rows])
+    high = np.maximum(opened, close) * (1.0 + model.reach * sigma * reach[:, 0]) * (1.0 + faced.spurt)
+    low = np.minimum(opened, close) * (1.0 - np.minimum(model.reach * sigma * reach[:, 1], 0.5)) * (1.0 - faced.dip)
+    size_of_move = np.abs(overnight + intraday + (faced.jump - 1.0)) / sigma
     frame = pd.DataFrame(
         {
             "session_date": world.days[rows].astype("datetime64[us]"),
@@ -212,23 +155,55 @@ def simulate_bars(
             "low": _quoted(low),
             "close": _quoted(close),
             "adj_close": np.nan,
-            "volume": _volume(seed, model, index, np.abs(overnight + intraday) / sigma, log_volatility, rows),
+            "volume": _volume(seed, asset, size_of_move, log_volatility, rows, faced.volume),
         }
     )
-    halted = _generator(seed, model.code, index, _Stream.HALT).random(count)[rows] < model.halt_rate
+    return frame[~_halted(seed, model, index, count)[rows]].reset_index(drop=True)
+
+
+def simulate_conditions(
+    world: World, seed: int, asset: AssetModel, open_days: BoolArray, events: Sequence[Event] = ()
+) -> pd.DataFrame:
+    """What bars do not show, on the days on which ``simulate_bars`` has one: ``session_date``, ``volatility`` (standard
+    deviation of the day's return) and ``half_spread`` (fraction of the price)."""
+    rows = np.flatnonzero(open_days)
+    faced = conditions(events, world.days[rows])
+    calm = _volatility(world, seed, asset, _log_volatility(world, seed, asset))[rows]
+    sigma = calm * faced.volatility
+    frame = pd.DataFrame(
+        {
+            "session_date": world.days[rows].astype("datetime64[us]"),
+            "volatility": sigma,
+            "half_spread": asset.model.half_spread(sigma) * faced.spread,
+        }
+    )
+    halted = _halted(seed, asset.model, asset.index, len(world.days))[rows]
     return frame[~halted].reset_index(drop=True)
 
 
 def macro_noise(seed: int, series: str, count: int) -> FloatArray:
     """Standard normal noise of a macro series, on a stream of its own."""
-    return _normal(seed, 0, int.from_bytes(series.encode()), _Stream.MACRO, count)
+    return normal(seed, 0, int.from_bytes(series.encode()), Stream.MACRO, count)
 
 
-def moving_average(values: FloatArray, half_life: float) -> FloatArray:
-    """Exponential moving average that starts at the first value."""
-    keep = float(0.5 ** (1.0 / half_life))
-    averages = accumulate(values.tolist(), lambda average, value: keep * average + (1.0 - keep) * value)
-    return np.fromiter(averages, dtype=np.float64, count=len(values))
+def _log_volatility(world: World, seed: int, asset: AssetModel) -> FloatArray:
+    """(D,) the logarithm of the volatility's swings: the world's, the class's and the symbol's."""
+    model, count = asset.model, len(world.days)
+    swings = model.class_volatility * ar1(normal(seed, model.code, 0, Stream.VOLATILITY, count), model.class_half_life)
+    total: FloatArray = world.log_volatility + swings
+    if model.own_volatility == 0.0:
+        return total
+    own = ar1(normal(seed, model.code, asset.index, Stream.VOLATILITY, count), model.own_half_life)
+    return total + model.own_volatility * own
+
+
+def _volatility(world: World, seed: int, asset: AssetModel, log_volatility: FloatArray) -> FloatArray:
+    """(D,) standard deviation of each day's return without events."""
+    model, base = asset.model, asset.daily_volatility
+    if base is None:
+        base = model.daily_volatility * np.exp(0.15 * normal(seed, model.code, asset.index, Stream.LEVEL, 2)[0])
+    sigma: FloatArray = base * np.exp(log_volatility) * world.regime_volatility
+    return sigma
 
 
 def _drift(
@@ -236,10 +211,10 @@ def _drift(
 ) -> FloatArray:
     """Drift of each session in units of its standard deviation, made of states at the close of the session before."""
     pair, sign = ((index + 1) // 2, 2.0 * (index % 2) - 1.0) if model.paired else (index, 1.0)
-    innovations = _normal(seed, model.code, pair, _Stream.DRIFT, len(world.days))
-    stretch = 1.0 if model.switching else _CALENDAR_DAYS_PER_SESSION
-    trend = sign * model.trend * _ar1(innovations, model.trend_half_life * stretch)[rows]
-    reversal = model.reversal * _ar1(shock, model.reversal_half_life)
+    innovations = normal(seed, model.code, pair, Stream.DRIFT, len(world.days))
+    stretch = 1.0 if model.switching else CALENDAR_DAYS_PER_SESSION
+    trend = sign * model.trend * ar1(innovations, model.trend_half_life * stretch)[rows]
+    reversal = model.reversal * ar1(shock, model.reversal_half_life)
     if model.switching:
         turbulent = log_vol[rows] > _TURBULENCE
         trend, reversal = np.where(turbulent, 0.0, trend), np.where(turbulent, reversal, 0.0)
@@ -250,8 +225,9 @@ def _drift(
 
 
 def _shock(world: World, seed: int, model: ClassModel, index: int) -> FloatArray:
-    own = _student(seed, model.code, index, _Stream.SHOCK, len(world.days))
-    shared = _student(seed, model.code, 0, _Stream.SHOCK, len(world.days))
+    count = len(world.days)
+    own = student(seed, model.code, index, Stream.SHOCK, count, model.student_df)
+    shared = student(seed, model.code, 0, Stream.SHOCK, count, model.student_df)
     own_share = 1.0 - model.global_share - model.class_share
     shock: FloatArray = np.sqrt(model.global_share) * world.global_shock + np.sqrt(model.class_share) * shared
     shock += np.sqrt(own_share) * own
@@ -267,50 +243,30 @@ def _quoted(prices: FloatArray) -> FloatArray:
 
 def _first_price(seed: int, model: ClassModel, index: int) -> float:
     spread = 0.15 if model.volume == 0.0 else 0.5
-    return float(model.first_price * np.exp(spread * _normal(seed, model.code, index, _Stream.LEVEL, 2)[1]))
+    return float(model.first_price * np.exp(spread * normal(seed, model.code, index, Stream.LEVEL, 2)[1]))
 
 
 def _volume(
-    seed: int, model: ClassModel, index: int, size_of_move: FloatArray, log_volatility: FloatArray, rows: IndexArray
+    seed: int,
+    asset: AssetModel,
+    size_of_move: FloatArray,
+    log_volatility: FloatArray,
+    rows: IndexArray,
+    factor: FloatArray,
 ) -> FloatArray:
-    """Units traded: more on large moves and in volatile times; NaN for a class without volume."""
+    """Units traded: more on large moves and in volatile times, with busy and quiet weeks; NaN for a class without."""
+    model, count = asset.model, len(log_volatility)
     if model.volume == 0.0:
         return np.full(len(rows), np.nan)
-    noise = _normal(seed, model.code, index, _Stream.VOLUME, len(log_volatility))
-    level = model.volume * np.exp(0.5 * log_volatility[rows] + 0.25 * noise[rows])
+    noise = 0.25 * normal(seed, model.code, asset.index, Stream.VOLUME, count)
+    noise += _VOLUME_TREND * ar1(
+        normal(seed, model.code, asset.index, Stream.VOLUME_TREND, count), _VOLUME_HALF_LIFE_DAYS
+    )
+    typical = model.volume if asset.volume is None else asset.volume
+    level = typical * np.exp(0.5 * log_volatility[rows] + noise[rows]) * factor
     return np.rint(level * (0.6 + 0.5 * np.minimum(size_of_move, 6.0)))
 
 
-def _regime(seed: int, count: int) -> BoolArray:
-    """True in the bull regime; the first day is one."""
-    draws = _generator(seed, 0, 0, _Stream.REGIME).random(count).tolist()
-
-    def step(bull: bool, draw: float) -> bool:
-        return bull != (draw < 1.0 / _MEAN_STAY_DAYS[bull])
-
-    return np.fromiter(accumulate(draws[1:], step, initial=True), dtype=np.bool_, count=count)
-
-
-def _ar1(shocks: FloatArray, half_life: float) -> FloatArray:
-    """AR(1) with unit variance when the shocks have it; starts at the first shock."""
-    phi = float(0.5 ** (1.0 / half_life))
-    scale = float(np.sqrt(1.0 - phi * phi))
-    scaled = (scale * shocks).tolist()
-    if not scaled:
-        return shocks
-    states = accumulate(scaled[1:], lambda state, shock: phi * state + shock, initial=float(shocks[0]))
-    return np.fromiter(states, dtype=np.float64, count=len(scaled))
-
-
-def _student(seed: int, code: int, index: int, stream: _Stream, count: int) -> FloatArray:
-    draws = _generator(seed, code, index, stream).standard_t(_STUDENT_DF, count)
-    shocks: FloatArray = np.clip(draws * np.sqrt((_STUDENT_DF - 2.0) / _STUDENT_DF), -_SHOCK_LIMIT, _SHOCK_LIMIT)
-    return shocks
-
-
-def _normal(seed: int, code: int, index: int, stream: _Stream, count: int) -> FloatArray:
-    return _generator(seed, code, index, stream).standard_normal(count)
-
-
-def _generator(seed: int, code: int, index: int, stream: _Stream) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, code, index, int(stream)])))
+def _halted(seed: int, model: ClassModel, index: int, count: int) -> BoolArray:
+    halted: BoolArray = generator(seed, model.code, index, Stream.HALT).random(count) < model.halt_rate
+    return halted

@@ -13,7 +13,7 @@ import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_sessions
-from wealtharena.core.errors import VendorRejected
+from wealtharena.core.errors import SettingsError, VendorRejected
 from wealtharena.core.hashing import hash_arrays, hash_json
 from wealtharena.core.market_data import (
     BAR_COLUMNS,
@@ -25,9 +25,12 @@ from wealtharena.core.market_data import (
     Outcome,
     PriceBasis,
 )
+from wealtharena.core.panel import BoolArray
 from wealtharena.settings import SimulatorSettings
+from wealtharena.vendors.simulated_events import Event, market_events, random_events, scripted_events
 from wealtharena.vendors.simulated_macro import MACRO_SERIES
-from wealtharena.vendors.simulated_paths import World, simulate_bars, simulate_world
+from wealtharena.vendors.simulated_models import CLASS_MODELS, AssetModel
+from wealtharena.vendors.simulated_paths import World, simulate_bars, simulate_conditions, simulate_world
 
 _PREFIXES: dict[AssetClass, str] = {
     AssetClass.STOCKS: "STK",
@@ -53,7 +56,11 @@ _DELISTED_AFTER_DAYS = 2_250
 
 
 class SimulatorVendor:
-    """``Vendor`` of simulated bars and macro series; the same settings give the same figures in every process."""
+    """``Vendor`` of simulated bars and macro series; the same settings give the same figures in every process.
+
+    Raises:
+        SettingsError: a scripted event names a symbol that the simulator does not have.
+    """
 
     name = "simulator"
     is_local = True
@@ -61,6 +68,11 @@ class SimulatorVendor:
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
         self._last_world: tuple[date, World] | None = None
+        strangers = [event.symbol for event in settings.events if event.symbol and not self._parse(event.symbol)]
+        if strangers:
+            raise SettingsError(
+                f"vendors.simulator.events must name symbols that the simulator has, got {', '.join(strangers)}"
+            )
 
     def instruments(self, asset_classes: Sequence[AssetClass]) -> list[Instrument]:
         """``symbols_per_class`` instruments of each class, in symbol order."""
@@ -91,6 +103,22 @@ class SimulatorVendor:
                 bars = self._bars(self._world(request.end), *known).assign(dividend=0.0, split=1.0)
                 yield _result(request, bars, BAR_COLUMNS)
 
+    def conditions(self, symbol: str, start: date, end: date) -> pd.DataFrame:
+        """What no vendor tells and no bar shows: ``session_date``, ``volatility`` (standard deviation of the day's
+        return) and ``half_spread`` (fraction of the price) on each session of a symbol from ``start`` to ``end``.
+
+        Raises:
+            VendorRejected: the simulator has no such symbol.
+        """
+        known = self._parse(symbol)
+        if known is None:
+            raise VendorRejected(f"the simulator has no symbol {symbol}")
+        world, asset = self._world(end), AssetModel(CLASS_MODELS[known[0]], known[1])
+        events = self._events(world, known[0], asset)
+        frame = simulate_conditions(world, self._settings.seed, asset, _open_days(world, *known), events)
+        inside = frame["session_date"].between(pd.Timestamp(start), pd.Timestamp(end))
+        return frame[inside].reset_index(drop=True)
+
     def fetch_macro(self, requests: Sequence[MacroRequest]) -> Iterator[FetchResult]:
         """Simulated macro observations of each series; none is ever revised."""
         for request in requests:
@@ -104,18 +132,22 @@ class SimulatorVendor:
     def _world(self, end: date) -> World:
         # Requests of one night have one end as a rule, and the world is the dearest part of a path.
         if self._last_world is None or self._last_world[0] != end:
-            world = simulate_world(self._settings.seed, self._settings.start, max(end, self._settings.start))
+            first, events = self._settings.start, market_events(self._settings.events)
+            world = simulate_world(self._settings.seed, first, max(end, first), events=events)
             self._last_world = (end, world)
         return self._last_world[1]
 
     def _bars(self, world: World, asset_class: AssetClass, number: int) -> pd.DataFrame:
-        first, last = world.days[0].item(), world.days[-1].item()
-        sessions = exchange_sessions(_instrument(asset_class, number).exchange, first, last)
-        open_days = np.isin(world.days, sessions.to_numpy().astype("datetime64[D]"))
-        if (asset_class, number) == _DELISTED_SYMBOL:
-            open_days[_DELISTED_AFTER_DAYS:] = False
-        settings = self._settings
-        return simulate_bars(world, settings.seed, settings.edge, asset_class, number, open_days)
+        settings, asset = self._settings, AssetModel(CLASS_MODELS[asset_class], number)
+        events = self._events(world, asset_class, asset)
+        return simulate_bars(world, settings.seed, settings.edge, asset, _open_days(world, asset_class, number), events)
+
+    def _events(self, world: World, asset_class: AssetClass, asset: AssetModel) -> list[Event]:
+        settings, model = self._settings, asset.model
+        scripted = scripted_events(settings.events, asset_class, _symbol(asset_class, asset.index))
+        return scripted + random_events(
+            settings.seed, model.code, asset.index, settings.events_per_year, model.daily_volatility, world.days
+        )
 
     def _parse(self, symbol: str) -> tuple[AssetClass, int] | None:
         match = _SYMBOL.fullmatch(symbol)
@@ -139,6 +171,16 @@ class SimulatorVendor:
                 f"{self._settings.start}) for {min_coverage:.0%} of its symbols"
             )
         return max(covered)
+
+
+def _open_days(world: World, asset_class: AssetClass, number: int) -> BoolArray:
+    """(D,) True on the days on which a symbol's exchange is open and the symbol is listed."""
+    first, last = world.days[0].item(), world.days[-1].item()
+    sessions = exchange_sessions(_instrument(asset_class, number).exchange, first, last)
+    open_days: BoolArray = np.isin(world.days, sessions.to_numpy().astype("datetime64[D]"))
+    if (asset_class, number) == _DELISTED_SYMBOL:
+        open_days[_DELISTED_AFTER_DAYS:] = False
+    return open_days
 
 
 def _instrument(asset_class: AssetClass, number: int) -> Instrument:
