@@ -115,9 +115,35 @@ def collect(
     _run_stage("collect", profile, end, [*(overrides or []), *narrowed], agent, force, as_json, verbose)
 
 
+@app.command()
+def features(
+    profile: options.Profile = "quickstart",
+    as_of: options.AsOf = None,
+    overrides: options.Overrides = None,
+    agent: options.Agents = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list the features that there are.")] = False,
+) -> None:
+    """Compute the indicators of every class, point in time (after `collect`).
+
+    Examples:
+
+      wealtharena features --agent stocks
+
+      wealtharena features --list --agent currencies
+    """
+    if not list_only:
+        _run_stage("features", profile, as_of, overrides, agent, force, as_json, verbose)
+        return
+    with terminal.friendly_errors(as_json):
+        from flows.feature_list import print_features
+
+        print_features(_settings(profile, overrides), agent, as_json)
+
+
 STAGE_COMMANDS = {
-    "features": "Compute the indicators of every class, point in time (after `collect`).\n\n"
-    "Example: wealtharena features --agent stocks",
     "train": "Train the agents on their training windows (after `features`).\n\n"
     "Example: wealtharena train --agent crypto --set agents.crypto.env_steps=60000",
     "train-meta": "Train the allocator that spreads capital over the agents (after `train`).\n\n"

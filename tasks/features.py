@@ -10,9 +10,9 @@ from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from wealtharena.core import AssetClass, MarketPanel, TableRef
-from wealtharena.indicators import compute_features
+from wealtharena.indicators import CALENDAR, compute_features, uses_carry
 from wealtharena.markets import MARKETS, assemble_panel
-from wealtharena.vendors import MACRO
+from wealtharena.vendors import MACRO, currency_rates
 
 STAGE = "features"
 
@@ -46,11 +46,14 @@ def classes_to_compute(night: Night) -> list[AssetClass]:
 def compute_class_features(night: Night, asset_class: AssetClass) -> FeaturesReceipt:
     """Computes the features of one class, unless the same data were seen before."""
     collected = finished(night, COLLECT, CollectionReceipt)
+    names = _feature_names(night, asset_class)
     inputs = {
         "bars": collected[str(asset_class)].core.content_hash,
         "coverage": collected[str(asset_class)].tables["coverage"].content_hash,
-        "macro": collected[MACRO].core.content_hash if _uses_macro(night, asset_class, collected) else "",
-        "indicators": MARKETS[asset_class].indicators,
+        "macro": collected[MACRO].core.content_hash if _reads_macro(night, asset_class, collected) else "",
+        "macro_features": _uses_macro(night, asset_class, collected),
+        "rates": _rates_as_told(night) if _reads_macro(night, asset_class, collected) else [],
+        "indicators": names,
         "costs": night.settings.costs[asset_class].model_dump(mode="json"),
     }
     receipt = once(
@@ -79,20 +82,35 @@ def _compute(night: Night, asset_class: AssetClass, collected: Mapping[str, Coll
     warehouse, own = night.warehouse, collected[str(asset_class)]
     bars = warehouse.read(own.core.name, version=own.core.version)
     members = warehouse.read("core_market__instruments", where={"asset_class": str(asset_class)})
-    use_macro = _uses_macro(night, asset_class, collected)
-    macro = warehouse.read(collected[MACRO].core.name, version=collected[MACRO].core.version) if use_macro else None
+    reads_macro = _reads_macro(night, asset_class, collected)
+    macro = warehouse.read(collected[MACRO].core.name, version=collected[MACRO].core.version) if reads_macro else None
     features = compute_features(
         bars,
         macro,
-        MARKETS[asset_class].indicators,
+        _feature_names(night, asset_class),
         sectors=dict(zip(members["symbol"], members["sector"], strict=True)),
-        include_macro=use_macro,
+        include_macro=_uses_macro(night, asset_class, collected),
+        rates=currency_rates(night.settings),
     )
     table = warehouse.write(f"out_{asset_class}__features", features)
     coverage = own.tables["coverage"]
     covered = warehouse.read(coverage.name, version=coverage.version, where={"asset_class": str(asset_class)})
     panel = assemble_panel(asset_class, features, bars, covered, night.settings)
     return FeaturesReceipt(table, own.core, coverage, panel.content_hash, len(panel.dates), len(panel.symbols))
+
+
+def _feature_names(night: Night, asset_class: AssetClass) -> tuple[str, ...]:
+    return MARKETS[asset_class].indicators + (tuple(CALENDAR) if night.settings.features.calendar else ())
+
+
+def _reads_macro(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> bool:
+    needed = uses_carry(_feature_names(night, asset_class)) or _uses_macro(night, asset_class, collected)
+    return needed and MACRO in collected
+
+
+def _rates_as_told(night: Night) -> list[object]:
+    rates = currency_rates(night.settings)
+    return [dict(rates.series), sorted(rates.carry_only)]
 
 
 def _uses_macro(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> bool:

@@ -3,7 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from wealtharena.core.rates import CurrencyRates
+
 SECTORS = {"AAA": "energy", "BBB": "energy", "CCC": "health", "DDD": "", "EEE": "health"}
+PAIRS = {"AAA": "EURUSD=X", "BBB": "AUDUSD=X", "CCC": "USDJPY=X", "DDD": "AUDNZD=X", "EEE": "CUR02.SIM"}
+"""The same symbols under names that carry is known of; nothing is published of the New Zealand dollar."""
+RATES = CurrencyRates(
+    {"USD": "FEDFUNDS", "EUR": "ECBDFR", "AUD": "IR3AU", "JPY": "IR3JP"}, frozenset({"ECBDFR", "IR3AU", "IR3JP"})
+)
 GAPS = {"AAA": (330, 331), "BBB": (345,), "EEE": (350, 351, 352)}
 
 
@@ -35,11 +42,27 @@ def synthetic_macro(seed: int, periods: int = 500) -> pd.DataFrame:
     return pd.concat([daily, released, revised], ignore_index=True)
 
 
+def synthetic_rates(seed: int) -> pd.DataFrame:
+    """Interest rates in per cent: daily ones that are out the next day, and a monthly one that is out late."""
+    rng = np.random.default_rng(seed)
+    days = pd.bdate_range("2014-06-02", periods=560).as_unit("us")
+    months = pd.date_range("2013-01-01", periods=43, freq="MS").as_unit("us")
+    daily = [
+        _series(name, days, 2.0 + np.cumsum(rng.normal(0, 0.05, len(days))), days + pd.Timedelta(days=1))
+        for name in ("ECBDFR", "IR3JP", "SIM_CARRY", "FEDFUNDS")
+    ]
+    level = 3.0 + np.cumsum(rng.normal(0, 0.2, len(months)))
+    monthly = _series("IR3AU", months, level, months + pd.Timedelta(days=75))
+    revised = _series("IR3AU", months, level + 0.1, months + pd.Timedelta(days=120))
+    return pd.concat([*daily, monthly, revised], ignore_index=True)
+
+
 def synthetic_inputs(seed: int, bars: int = 400) -> dict[str, np.ndarray]:
     """The inputs of an indicator for one symbol, all finite."""
     frame = _one_symbol(np.random.default_rng(seed), "X", pd.bdate_range("2015-01-05", periods=bars).as_unit("us"))
     inputs = {name: frame[name].to_numpy(np.float64, copy=True) for name in ("open", "high", "low", "close")}
-    return {**inputs, "traded_value": inputs["close"] * frame["volume"].to_numpy(np.float64)}
+    carry = np.random.default_rng(seed + 1_000).normal(0.01, 0.02, bars)
+    return {**inputs, "traded_value": inputs["close"] * frame["volume"].to_numpy(np.float64), "carry": carry}
 
 
 def coverage(delisted: dict[str, str] | None = None) -> pd.DataFrame:

@@ -51,6 +51,7 @@ def test_features_are_the_indicators_of_bars_in_units_of_the_first_close(name: s
     adjusted = {price: (bars[price] * bars["adj_factor"]).to_numpy() for price in ("open", "high", "low", "close")}
     own = {price: values / adjusted["close"][0] for price, values in adjusted.items()}
     own["traded_value"] = (bars["close"] * bars["volume"]).to_numpy()
+    own["carry"] = np.zeros(len(bars))  # no rate is known
 
     features = compute_features(bars, None, [name])
 

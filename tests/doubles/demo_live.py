@@ -19,7 +19,7 @@ from threading import Event
 from rich.console import Console
 from stand_in import StandIn
 from stand_in_faults import FaultPlan
-from stand_in_macro import DEFAULT_SERIES, MacroSpec
+from stand_in_macro import DEFAULT_SERIES, RATE_SERIES, MacroSpec
 from stand_in_world import World
 
 from wealtharena.core.asset_class import AssetClass
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def demo_world(universe: Universe, seed: int, start: date, end: date) -> World:
     """A world with everything that a universe names."""
-    known = {spec.series: spec for spec in DEFAULT_SERIES}
+    known = {spec.series: spec for spec in (*DEFAULT_SERIES, *RATE_SERIES)}
     named = [universe.macro(name) for name in universe.macro_series()]
     series = [known.get(item.symbol) or MacroSpec(item.symbol, item.frequency, 1) for item in named]
     return World(seed, universe.instruments(tuple(AssetClass)), start, end, series)

@@ -52,6 +52,16 @@ DEFAULT_SERIES = (
     MacroSpec("INDPRO", "monthly", 16, 3, 102.0, 0.5, 4),
     MacroSpec("GDP", "quarterly", 28, 2, 21_000.0, 150.0, 3),
 )
+RATE_SERIES = (
+    MacroSpec("ECBDFR", "daily", 1, 0, 1.5, 0.01),
+    MacroSpec("IR3TIB01AUM156N", "monthly", 14, 0, 3.5, 0.1),
+    MacroSpec("IR3TIB01CAM156N", "monthly", 14, 0, 2.5, 0.1),
+    MacroSpec("IR3TIB01CHM156N", "monthly", 14, 0, 0.8, 0.1),
+    MacroSpec("IR3TIB01GBM156N", "monthly", 14, 0, 3.0, 0.1),
+    MacroSpec("IR3TIB01JPM156N", "monthly", 14, 0, 0.5, 0.05),
+    MacroSpec("IR3TIB01NZM156N", "monthly", 14, 0, 4.0, 0.1),
+)
+"""Interest rates of currencies, as the default universe names them; they make nights of the live demo only."""
 _PERIODS = {"daily": "B", "monthly": "MS", "quarterly": "QS", "weekly": "W-SAT"}
 
 

@@ -154,7 +154,7 @@ def test_status_and_history_tell_of_the_collection(live: Live, installation: Pat
     answer = call("data", "status", "--profile", "nightly", "--json")
     assert answer.exit_code == 0
     classes = {item["name"]: item for item in last(answer)["classes"]}
-    assert {name: item["symbols"] for name, item in classes.items()} == {"stocks": 5, "crypto": 5, "macro": 12}
+    assert {name: item["symbols"] for name, item in classes.items()} == {"stocks": 5, "crypto": 5, "macro": 19}
     assert all(item["coverage"] == 1.0 and not item["missing"] for item in classes.values())
     vendors = {item["name"]: item["last_asked"] for item in last(answer)["vendors"]}
     assert {name for name, moment in vendors.items() if moment} == {"yahoo", "alpha_vantage", "fred", "coingecko"}

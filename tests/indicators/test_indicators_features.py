@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from wealtharena.core.errors import SettingsError
-from wealtharena.indicators import CROSS_SECTIONS, INDICATORS, compute_features
+from wealtharena.indicators import CALENDAR, CROSS_SECTIONS, INDICATORS, compute_features
+from wealtharena.markets.feature_list import listed_features
 
 DOCS = Path(__file__).parents[2] / "docs" / "indicators.md"
 
@@ -119,9 +120,25 @@ def test_order_of_rows_does_not_matter() -> None:
     pd.testing.assert_frame_equal(compute_features(shuffled, None, names), compute_features(bars, None, names))
 
 
-def test_every_indicator_is_documented_with_its_lookback() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|.*$", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert rows == [*INDICATORS, *CROSS_SECTIONS]
-    for indicator in INDICATORS.values():
-        pattern = rf"\| `{indicator.name}` \| .+ \| {', '.join(indicator.inputs)} \| {indicator.lookback_bars} \|"
-        assert re.search(pattern, DOCS.read_text(encoding="utf-8"))
+def test_every_feature_is_documented_as_the_list_tells_it() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    told = {name: cells.split(" | ") for name, cells in rows}
+    assert [name for name, _ in rows] == [*INDICATORS, *CROSS_SECTIONS, *CALENDAR]
+    for item in listed_features():
+        users = ", ".join(item.classes) or "–"
+        if item.name in INDICATORS:
+            assert told[item.name][1:] == [", ".join(item.inputs), str(item.lookback_bars), users]
+        elif item.name in CROSS_SECTIONS:
+            assert told[item.name] == [item.group, f"`{item.inputs[0]}`", item.description.rstrip("."), users]
+        else:
+            assert told[item.name] == [item.description.rstrip(".")]
+    counts = f"{len(INDICATORS)} indicators, {len(CROSS_SECTIONS)} comparisons within a class and {len(CALENDAR)}"
+    assert counts in DOCS.read_text(encoding="utf-8")
+
+
+def test_there_are_indicators_of_every_kind() -> None:
+    groups = {item.group for item in listed_features()}
+    assert groups == {
+        "momentum", "trend", "mean reversion", "volatility", "volume", "carry", "sector strength", "calendar",
+    }  # fmt: skip
+    assert len(INDICATORS) >= 30

@@ -12,14 +12,24 @@ from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_sessions
 from wealtharena.core.errors import SettingsError, VendorRejected
 from wealtharena.core.market_data import Instrument
+from wealtharena.core.rates import CurrencyRates
 from wealtharena.settings import CONFIG_FOLDER, Settings
-from wealtharena.vendors import VENDORS, Universe, load_universe, make_catalogue, missing_key, vendor_order
+from wealtharena.vendors import (
+    VENDORS,
+    Universe,
+    currency_rates,
+    load_universe,
+    make_catalogue,
+    missing_key,
+    vendor_order,
+)
 from wealtharena.vendors.universe_tables import MacroSeries, Rename
 
 ALL = tuple(AssetClass)
 MARKET = "symbol,name,exchange,venue,currency,sector,first_day,last_day,aliases\n"
 KO = "KO,Coca-Cola,XNYS,NYSE,USD,Consumer Staples,1962-01-02,,\n"
 MACRO = "series,name,vendor,frequency,lag_days,published,with_vintages,first_day\n"
+RATES = "currency," + MACRO
 RENAMES = "symbol,former,last_day,vendors\n"
 COMPANIES = "code,name,sector,industry_group\n"
 
@@ -93,7 +103,24 @@ def test_publication_lags_are_conservative(shipped: Universe) -> None:
     assert lags == {
         "CPIAUCSL": 50, "DCOILWTICO": 8, "DGS10": 3, "DGS2": 3, "DTWEXBGS": 8, "FEDFUNDS": 36, "ICSA": 6,
         "PAYEMS": 42, "T10Y2Y": 3, "UMCSENT": 35, "UNRATE": 42, "VIXCLS": 3,
+        "ECBDFR": 3, **{f"IR3TIB01{country}M156N": 75 for country in ("AU", "CA", "CH", "GB", "JP", "NZ")},
     }  # fmt: skip
+
+
+def test_a_rate_is_named_for_every_currency_of_the_shipped_pairs(shipped: Universe) -> None:
+    pairs = [item.symbol.removesuffix("=X") for item in shipped.instruments([AssetClass.CURRENCIES])]
+    assert {name for pair in pairs for name in (pair[:3], pair[3:])} == set(shipped.rates.series)
+    assert set(shipped.rates.series.values()) <= set(shipped.macro_series())
+    assert set(shipped.rates.series.values()) - shipped.rates.carry_only == {"FEDFUNDS"}
+    assert currency_rates(Settings()) == shipped.rates == shipped.as_of(date(2000, 1, 1)).rates
+
+
+def test_a_rate_that_is_a_macro_series_too_is_described_once(tmp_path: Path) -> None:
+    rates = RATES + "USD,A,,,,,,,\n" + "SEK," + SERIES.replace("A,a", "B,b")
+    loaded = load_universe(folder(tmp_path, stocks=MARKET + KO, macro=MACRO + SERIES, rates=rates))
+    assert loaded.macro_series() == ["A", "B"]
+    assert loaded.rates == CurrencyRates({"USD": "A", "SEK": "B"}, frozenset({"B"}))
+    assert loaded.restricted((), 1).rates == loaded.rates
 
 
 SERIES = "A,a,fred,daily,1,next day,no,2000-01-01\n"
@@ -129,6 +156,14 @@ SERIES = "A,a,fred,daily,1,next day,no,2000-01-01\n"
         ("macro", MACRO + SERIES.replace("daily,1", "daily,-1"), "lag_days must be a whole number"),
         ("macro", MACRO + SERIES.replace(",no,", ",maybe,"), "with_vintages must be one of no, yes, got 'maybe'"),
         ("macro", MACRO + SERIES + SERIES, r"macro.csv, line 3: series must stand once \(also on line 2\), got 'A'"),
+        (
+            "rates",
+            RATES + 2 * f"USD,{SERIES}",
+            r"line 3: currency must stand once \(also on line 2\), got 'USD'",
+        ),
+        ("rates", RATES + "USD,FEDFUNDS,,,,,,,\n", "rates.csv, line 2: name must not be empty, got ''"),
+        ("rates", RATES + f",{SERIES}", "currency must not be empty, got ''"),
+        ("rates", MACRO + SERIES, "line 1: the columns must be currency,series,name,.*, got 'series,name,"),
         ("asx_companies", COMPANIES + 2 * "BHP,BHP,Materials,Materials\n", "code must stand once"),
         ("renames", RENAMES + "META,FB,2022-06-08,\n", "symbol must stand in the table of a class, got 'META'"),
         ("renames", RENAMES + "KO,OLD,2000-01-31,nobody\n", "vendors must name only alpha_vantage,"),
@@ -144,6 +179,12 @@ def test_a_table_that_breaks_a_rule_is_refused_with_file_line_and_value(
 ) -> None:
     with pytest.raises(SettingsError, match=complaint):
         load_universe(folder(tmp_path, **{"stocks": MARKET + KO, table: text}))
+
+
+def test_a_rate_must_not_be_described_twice(tmp_path: Path) -> None:
+    tables = {"stocks": MARKET + KO, "macro": MACRO + SERIES, "rates": RATES + f"USD,{SERIES}"}
+    with pytest.raises(SettingsError, match=r"rates.csv, line 2: name must be empty: A is described in macro.csv, got"):
+        load_universe(folder(tmp_path, **tables))
 
 
 def test_a_folder_that_is_not_there_names_the_setting(tmp_path: Path) -> None:

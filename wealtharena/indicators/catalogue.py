@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from wealtharena.core.panel import FloatArray
-from wealtharena.indicators import momentum, oscillators, trend, volatility, volume
+from wealtharena.indicators import carry, momentum, oscillators, trend, volatility, volume
 from wealtharena.indicators.indicator import Indicator
 
 _CLOSE = ("close",)
@@ -11,11 +11,21 @@ _HIGH_LOW = ("high", "low")
 _BAR = ("high", "low", "close")
 _VALUE = ("traded_value",)
 _CLOSE_VALUE = ("close", "traded_value")
+_GROUPS = {
+    momentum: "momentum",
+    trend: "trend",
+    oscillators: "mean reversion",
+    volatility: "volatility",
+    volume: "volume",
+    carry: "carry",
+}
+_GROUP_OF = {module.__name__: group for module, group in _GROUPS.items()}
 
 
 def _indicator(function: Callable[..., FloatArray], inputs: tuple[str, ...], lookback_bars: int) -> Indicator:
     description = (function.__doc__ or "").strip().splitlines()[0]
-    return Indicator(function.__name__, function, inputs, lookback_bars, description)
+    group = _GROUP_OF[function.__module__]
+    return Indicator(function.__name__, function, inputs, lookback_bars, description, group)
 
 
 INDICATORS: dict[str, Indicator] = {
@@ -54,4 +64,5 @@ INDICATORS: dict[str, Indicator] = {
     "volume_trend_5_63": _indicator(volume.volume_trend_5_63, _VALUE, 62),
     "signed_volume_5": _indicator(volume.signed_volume_5, _CLOSE_VALUE, 5),
     "obv_21": _indicator(volume.obv_21, _CLOSE_VALUE, 21),
+    "carry": _indicator(carry.carry, ("carry", "close"), 63),
 }

@@ -19,12 +19,14 @@ class CrossSection:
         function: takes the base as (T, A) float64, NaN where a symbol has no value, and the A sectors; returns (T, A),
             NaN where the base is NaN. Row ``t`` may depend on row ``t`` only.
         description: formula, one line.
+        group: what kind of indicator it is.
     """
 
     name: str
     base: str
     function: Callable[[FloatArray, Sequence[str]], FloatArray]
     description: str
+    group: str
 
 
 def rank(values: FloatArray, sectors: Sequence[str]) -> FloatArray:
@@ -60,29 +62,51 @@ def class_mean(values: FloatArray, sectors: Sequence[str]) -> FloatArray:
 
 CROSS_SECTIONS: dict[str, CrossSection] = {
     "momentum_rank": CrossSection(
-        "momentum_rank", "return_63", rank, "Rank of return_63 within the class, −1 … 1 (Jegadeesh and Titman 1993)."
+        "momentum_rank",
+        "return_63",
+        rank,
+        "Rank of return_63 within the class, −1 … 1 (Jegadeesh and Titman 1993).",
+        "momentum",
     ),
     "momentum_12_1_rank": CrossSection(
-        "momentum_12_1_rank", "momentum_12_1", rank, "Rank of momentum_12_1 within the class, −1 … 1."
+        "momentum_12_1_rank", "momentum_12_1", rank, "Rank of momentum_12_1 within the class, −1 … 1.", "momentum"
     ),
-    "reversal_rank": CrossSection("reversal_rank", "return_5", rank, "Rank of return_5 within the class, −1 … 1."),
+    "reversal_rank": CrossSection(
+        "reversal_rank", "return_5", rank, "Rank of return_5 within the class, −1 … 1.", "mean reversion"
+    ),
     "volatility_rank": CrossSection(
-        "volatility_rank", "volatility_21", rank, "Rank of volatility_21 within the class, −1 … 1."
+        "volatility_rank", "volatility_21", rank, "Rank of volatility_21 within the class, −1 … 1.", "volatility"
+    ),
+    "carry_rank": CrossSection(
+        "carry_rank", "carry", rank, "Rank of carry within the class, −1 … 1 (Lustig et al. 2011).", "carry"
     ),
     "relative_strength_63": CrossSection(
-        "relative_strength_63", "return_63", relative_to_class, "return_63 less its mean over the class."
+        "relative_strength_63",
+        "return_63",
+        relative_to_class,
+        "return_63 less its mean over the class.",
+        "sector strength",
     ),
     "relative_strength_21": CrossSection(
-        "relative_strength_21", "return_21", relative_to_class, "return_21 less its mean over the class."
+        "relative_strength_21",
+        "return_21",
+        relative_to_class,
+        "return_21 less its mean over the class.",
+        "sector strength",
     ),
     "sector_strength_63": CrossSection(
         "sector_strength_63",
         "return_63",
         sector_relative_to_class,
         "Mean of return_63 over the symbol's sector less the mean over the class; 0 without a sector.",
+        "sector strength",
     ),
-    "market_return_63": CrossSection("market_return_63", "return_63", class_mean, "Mean of return_63 over the class."),
-    "market_return_5": CrossSection("market_return_5", "return_5", class_mean, "Mean of return_5 over the class."),
+    "market_return_63": CrossSection(
+        "market_return_63", "return_63", class_mean, "Mean of return_63 over the class.", "momentum"
+    ),
+    "market_return_5": CrossSection(
+        "market_return_5", "return_5", class_mean, "Mean of return_5 over the class.", "momentum"
+    ),
 }
 
 

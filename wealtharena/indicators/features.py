@@ -1,6 +1,6 @@
 """All features of one asset class, bar by bar, each row from what was known after its own close."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from wealtharena.core.errors import SettingsError, unknown_name
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray
+from wealtharena.core.rates import CurrencyRates
+from wealtharena.indicators.calendar import CALENDAR, calendar_feature
+from wealtharena.indicators.carry import carry_rates
 from wealtharena.indicators.catalogue import INDICATORS
 from wealtharena.indicators.cross_section import CROSS_SECTIONS
 from wealtharena.indicators.indicator import FEATURE_LIMIT, bounded, evaluate_unbounded, usable_bars
@@ -34,15 +37,18 @@ def compute_features(
     *,
     sectors: Mapping[str, str] | None = None,
     include_macro: bool = True,
+    rates: CurrencyRates | None = None,
 ) -> pd.DataFrame:
     """Features of the symbols of one asset class.
 
     Args:
         bars: core bars of the class (see the column list of the core layer), one row per symbol and session.
         macro: core macro observations, or None.
-        indicator_names: keys of ``INDICATORS`` and ``CROSS_SECTIONS``, in the order of the result's columns.
+        indicator_names: keys of ``INDICATORS``, ``CROSS_SECTIONS`` and ``CALENDAR``, in the order of the result's
+            columns.
         sectors: sector per symbol; a symbol that is not named has none.
         include_macro: appends ``macro_<series>``, the same for all symbols on a date.
+        rates: whose rate each macro series is, for the carry of currency pairs; it is 0 where a rate is not known.
 
     Returns:
         One row per bar, sorted by symbol and session: ``symbol``, ``session_date``, ``observed`` (the close exists, is
@@ -51,25 +57,38 @@ def compute_features(
         are 21) as float64, then the features as float32: finite, 0 where not observed.
 
     Raises:
-        SettingsError: a name is in neither table, or there twice.
+        SettingsError: a name is in none of the tables, or there twice.
     """
     base_names = _base_indicators(indicator_names)
     bars, borders, symbols = _by_symbol(bars)
     result = _Columns.empty(len(bars), indicator_names)
     inputs = {name: bars[name].to_numpy(np.float64) for name in _BAR_COLUMNS}
+    symbol_of_row = np.repeat(np.arange(len(symbols)), np.diff(borders)[: len(symbols)])
+    if uses_carry(indicator_names):
+        inputs["carry"] = _carry(bars["session_date"], symbol_of_row, symbols, macro, rates or CurrencyRates())
     for first, last in pairwise(borders.tolist()):
         _fill_symbol(result, slice(first, last), base_names, inputs)
     if result.bases:
         sector_of = [(sectors or {}).get(symbol, "") for symbol in symbols]
-        symbol_of_row = np.repeat(np.arange(len(symbols)), np.diff(borders)[: len(symbols)])
         _fill_cross_sections(result, bars["session_date"], symbol_of_row, sector_of)
+    _fill_calendar(result, bars["session_date"])
     unobserved = np.flatnonzero(~result.observed)
     for values in result.features:
         values[unobserved] = 0.0
     tables = [_key_columns(bars, result), pd.DataFrame(result.features.T, columns=list(indicator_names), copy=False)]
     if include_macro and macro is not None and len(macro):
-        tables.append(_macro_rows(macro, bars["session_date"], result.observed))
+        left_out = rates.carry_only if rates else ()
+        tables.append(_macro_rows(macro, bars["session_date"], result.observed, left_out))
     return pd.concat(tables, axis=1)
+
+
+def uses_carry(indicator_names: Sequence[str]) -> bool:
+    """Whether any of these features is made of interest rates.
+
+    Raises:
+        SettingsError: a name is in none of the tables, or there twice.
+    """
+    return any("carry" in INDICATORS[name].inputs for name in _base_indicators(indicator_names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +126,10 @@ class _Columns:
 def _base_indicators(names: Sequence[str]) -> list[str]:
     if len(set(names)) < len(names):
         raise SettingsError(f"indicators: each may be named once, got {', '.join(names)}")
-    bases = [CROSS_SECTIONS[name].base if name in CROSS_SECTIONS else name for name in names]
+    bases = [CROSS_SECTIONS[name].base if name in CROSS_SECTIONS else name for name in names if name not in CALENDAR]
     for name in bases:
         if name not in INDICATORS:
-            raise SettingsError(unknown_name("indicator", name, [*INDICATORS, *CROSS_SECTIONS]))
+            raise SettingsError(unknown_name("indicator", name, [*INDICATORS, *CROSS_SECTIONS, *CALENDAR]))
     return sorted(set(bases))
 
 
@@ -165,7 +184,8 @@ def _in_units_of_first_close(bars: Mapping[str, FloatArray]) -> dict[str, FloatA
     # The unit changes with every later split and dividend, and TA-Lib knows absolute tolerances.
     unit = _first_price(bars["close"] * bars["adj_factor"])
     scaled = {name: _scaled(bars[name], bars["adj_factor"], unit) for name in ("open", "high", "low", "close")}
-    return {**scaled, "traded_value": bars["close"] * bars["volume"]}
+    others = {"carry": bars["carry"]} if "carry" in bars else {}
+    return {**scaled, **others, "traded_value": bars["close"] * bars["volume"]}
 
 
 def _first_price(prices: FloatArray) -> float:
@@ -218,6 +238,18 @@ def _sum_of_last(values: FloatArray, window: int) -> FloatArray:
     return total
 
 
+def _carry(
+    session_date: "pd.Series[pd.Timestamp]",
+    symbol_of_row: IntArray,
+    symbols: Sequence[str],
+    macro: pd.DataFrame | None,
+    rates: CurrencyRates,
+) -> FloatArray:
+    rows, dates = pd.factorize(session_date, sort=True)
+    grid = carry_rates(pd.DatetimeIndex(dates).to_numpy("datetime64[D]"), symbols, macro, rates)
+    return np.nan_to_num(grid[rows, symbol_of_row], nan=0.0)
+
+
 def _fill_cross_sections(
     result: _Columns, session_date: "pd.Series[pd.Timestamp]", symbol_of_row: IntArray, sector_of: Sequence[str]
 ) -> None:
@@ -230,6 +262,14 @@ def _fill_cross_sections(
             compared = section.function(grid, sector_of)[rows, symbol_of_row]
             result.features[index] = np.clip(compared, -FEATURE_LIMIT, FEATURE_LIMIT)
             result.observed[:] &= np.isfinite(compared)
+
+
+def _fill_calendar(result: _Columns, session_date: "pd.Series[pd.Timestamp]") -> None:
+    names = [name for name in result.place if name in CALENDAR]
+    if names:
+        rows, dates = pd.factorize(session_date, sort=True)
+        for name in names:
+            result.features[result.place[name]] = calendar_feature(name, pd.DatetimeIndex(dates))[rows]
 
 
 def _key_columns(bars: pd.DataFrame, result: _Columns) -> pd.DataFrame:
@@ -245,8 +285,10 @@ def _key_columns(bars: pd.DataFrame, result: _Columns) -> pd.DataFrame:
     )
 
 
-def _macro_rows(macro: pd.DataFrame, session_date: "pd.Series[pd.Timestamp]", observed: BoolArray) -> pd.DataFrame:
+def _macro_rows(
+    macro: pd.DataFrame, session_date: "pd.Series[pd.Timestamp]", observed: BoolArray, left_out: Collection[str]
+) -> pd.DataFrame:
     rows, dates = pd.factorize(session_date, sort=True)
-    features = compute_macro_features(macro, pd.DatetimeIndex(dates))
+    features = compute_macro_features(macro, pd.DatetimeIndex(dates), left_out)
     values = np.where(observed[:, None], features.to_numpy(np.float32)[rows], np.float32(0.0))
     return pd.DataFrame(values.astype(np.float32), columns=features.columns)

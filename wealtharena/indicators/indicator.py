@@ -9,7 +9,7 @@ from numba import njit
 from wealtharena.core.panel import BoolArray, FloatArray
 from wealtharena.indicators.intermediates import shared
 
-BAR_INPUTS = ("open", "high", "low", "close", "traded_value")
+BAR_INPUTS = ("open", "high", "low", "close", "traded_value", "carry")
 FEATURE_LIMIT = 5.0
 MAX_STALE_BARS = 5
 
@@ -24,9 +24,10 @@ class Indicator:
             returns (n,) float64 that is finite from index ``lookback_bars`` on. Value ``i`` may depend on bars up to
             ``i`` only, and not on the unit of the prices.
         inputs: names out of ``BAR_INPUTS``. Prices are adjusted and positive; ``traded_value`` is the unadjusted close
-            times the volume and not negative.
+            times the volume and not negative; ``carry`` is a yearly rate as a fraction, of either sign.
         lookback_bars: number of first bars without an output.
         description: formula and source, one line.
+        group: what kind of indicator it is.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Indicator:
     inputs: tuple[str, ...]
     lookback_bars: int
     description: str
+    group: str = ""
 
 
 def evaluate(indicator: Indicator, bars: Mapping[str, FloatArray]) -> FloatArray:
@@ -78,17 +80,20 @@ def bounded(values: FloatArray, missing: int) -> FloatArray:
 
 
 def usable_bars(inputs: tuple[str, ...], bars: Mapping[str, FloatArray]) -> BoolArray:
-    """(n,) True where every input exists: finite, prices above 0, traded value not below 0."""
+    """(n,) True where every input exists: finite, prices above 0, traded value not below 0, carry anything."""
     usable = np.ones(len(bars[inputs[0]]), dtype=np.bool_)
     for name in inputs:
-        usable &= _usable_values(bars[name], name == "traded_value")
+        usable &= _usable_values(bars[name], name)
     return usable
 
 
 @shared
-def _usable_values(values: FloatArray, zero_allowed: bool) -> BoolArray:
-    large_enough: BoolArray = (values >= 0.0) if zero_allowed else (values > 0.0)
-    return large_enough & np.isfinite(values)
+def _usable_values(values: FloatArray, name: str) -> BoolArray:
+    finite: BoolArray = np.isfinite(values)
+    if name == "carry":
+        return finite
+    large_enough: BoolArray = (values >= 0.0) if name == "traded_value" else (values > 0.0)
+    return large_enough & finite
 
 
 @shared

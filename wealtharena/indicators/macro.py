@@ -1,7 +1,7 @@
 """Macro series as features: joined on the day after they could be read, in units of their own recent spread."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,14 @@ MIN_OBSERVATIONS = 12
 CHANGE_SERIES = frozenset({"CPIAUCSL", "PAYEMS"})
 
 
-def macro_series(macro: pd.DataFrame) -> list[str]:
-    """The series that become features: the first ``MAX_SERIES`` by name."""
-    return sorted(set(macro["series"]))[:MAX_SERIES]
+def macro_series(macro: pd.DataFrame, left_out: Collection[str] = ()) -> list[str]:
+    """The series that become features: the first ``MAX_SERIES`` by name, without those to leave out."""
+    return sorted(set(macro["series"]) - set(left_out))[:MAX_SERIES]
 
 
-def compute_macro_features(macro: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+def compute_macro_features(
+    macro: pd.DataFrame, sessions: pd.DatetimeIndex, left_out: Collection[str] = ()
+) -> pd.DataFrame:
     """Trailing z-scores of macro series, as they could be known at the close of each session.
 
     A value with ``available_date`` d is used by sessions after d, not on d itself: the hour of a release is not known.
@@ -33,12 +35,13 @@ def compute_macro_features(macro: pd.DataFrame, sessions: pd.DatetimeIndex) -> p
     Args:
         macro: ``series``, ``reference_date``, ``value``, ``available_date``; rows without a finite value are left out.
         sessions: dates of the features, ascending.
+        left_out: series that are no features.
 
     Returns:
         float32, one row per session, ``macro_<series>`` per series; 0 before there are 12 observations.
     """
     columns = {}
-    for series in macro_series(macro):
+    for series in macro_series(macro, left_out):
         releases = macro[(macro["series"] == series) & np.isfinite(macro["value"].to_numpy(np.float64))]
         releases = releases.sort_values(["available_date", "reference_date"], kind="stable")
         known_from, scores = _scores_by_release(releases, series in CHANGE_SERIES)

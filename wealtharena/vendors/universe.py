@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_sessions
 from wealtharena.core.errors import SettingsError, VendorRejected, unknown_name
 from wealtharena.core.market_data import Instrument
+from wealtharena.core.rates import CurrencyRates
 from wealtharena.vendors.universe_tables import MacroSeries, Rename, read_universe
 
 _LISTED_CLASSES = (AssetClass.STOCKS, AssetClass.ETFS, AssetClass.REITS)
@@ -25,13 +26,15 @@ class Universe:
 
     Attributes:
         listings: every spell of every symbol's listing, in table order; ``first_day`` is always known.
-        series: macro series in table order.
+        series: macro series in table order, those of interest rates last.
         renames: former names of symbols.
+        rates: which of the series are interest rates of currencies.
     """
 
     listings: tuple[Instrument, ...]
     series: tuple[MacroSeries, ...] = ()
     renames: tuple[Rename, ...] = ()
+    rates: CurrencyRates = field(default_factory=CurrencyRates)
 
     def instruments(self, asset_classes: Sequence[AssetClass]) -> list[Instrument]:
         """Every instrument of these classes, delisted ones too, in symbol order.
@@ -78,6 +81,7 @@ class Universe:
             tuple(_seen_from(item, day) for item in self.listings if _started(item, day)),
             tuple(item for item in self.series if item.first_day <= day),
             self.renames,
+            self.rates,
         )
 
     def restricted(self, exchanges: Sequence[str], max_symbols: int | None) -> "Universe":

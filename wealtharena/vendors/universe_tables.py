@@ -10,14 +10,16 @@ from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_names
 from wealtharena.core.errors import SettingsError
 from wealtharena.core.market_data import Instrument
+from wealtharena.core.rates import CurrencyRates
 
 MARKET_COLUMNS = ("symbol", "name", "exchange", "venue", "currency", "sector", "first_day", "last_day", "aliases")
 MACRO_COLUMNS = ("series", "name", "vendor", "frequency", "lag_days", "published", "with_vintages", "first_day")
+RATE_COLUMNS = ("currency", *MACRO_COLUMNS)
 COMPANY_COLUMNS = ("code", "name", "sector", "industry_group")
 RENAME_COLUMNS = ("symbol", "former", "last_day", "vendors")
 FREQUENCIES = ("daily", "weekly", "monthly", "quarterly")
 VENDORS_WITH_ALIASES = ("alpha_vantage", "coingecko", "files", "rest", "yahoo")
-MACRO, COMPANIES, RENAMES = "macro", "asx_companies", "renames"
+MACRO, RATES, COMPANIES, RENAMES = "macro", "rates", "asx_companies", "renames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,10 @@ class _Row:
         return names
 
 
-def read_universe(folder: Path) -> tuple[tuple[Instrument, ...], tuple[MacroSeries, ...], tuple[Rename, ...]]:
-    """Listings, macro series and former names of a folder, each in table order.
+def read_universe(
+    folder: Path,
+) -> tuple[tuple[Instrument, ...], tuple[MacroSeries, ...], tuple[Rename, ...], CurrencyRates]:
+    """Listings, macro series and former names of a folder, each in table order, and the series of interest rates.
 
     Raises:
         SettingsError: a table is missing, or breaks a rule.
@@ -108,7 +112,7 @@ def read_universe(folder: Path) -> tuple[tuple[Instrument, ...], tuple[MacroSeri
         raise SettingsError(f"vendors.universe: {folder} must be a folder of membership tables, it is not there")
     classes = {str(asset_class): asset_class for asset_class in AssetClass}
     for path in sorted(folder.glob("*.csv")):
-        if path.stem not in (*classes, MACRO, COMPANIES, RENAMES):
+        if path.stem not in (*classes, MACRO, RATES, COMPANIES, RENAMES):
             raise SettingsError(f"{path}: a table must be of a class ({', '.join(sorted(classes))}), got {path.stem!r}")
     sectors = {row.text("code"): row.text("sector") for row in _unique(_rows(folder, COMPANIES, COMPANY_COLUMNS))}
     listings: list[tuple[_Row, Instrument]] = []
@@ -118,9 +122,10 @@ def read_universe(folder: Path) -> tuple[tuple[Instrument, ...], tuple[MacroSeri
         raise SettingsError(f"{folder}: there must be a table of a class ({', '.join(sorted(classes))}), got none")
     _check_spells(listings)
     series = tuple(_series(row) for row in _unique(_rows(folder, MACRO, MACRO_COLUMNS)))
+    carry_only, rates = _rates(_unique(_rows(folder, RATES, RATE_COLUMNS)), {item.symbol for item in series})
     renames = [(row, _rename(row)) for row in _rows(folder, RENAMES, RENAME_COLUMNS)]
     _check_renames(renames, [item for _, item in listings])
-    return tuple(item for _, item in listings), series, tuple(item for _, item in renames)
+    return tuple(item for _, item in listings), series + carry_only, tuple(item for _, item in renames), rates
 
 
 def _rows(folder: Path, name: str, columns: tuple[str, ...]) -> Iterator[_Row]:
@@ -217,6 +222,20 @@ def _series(row: _Row) -> MacroSeries:
         with_vintages=row.one_of("with_vintages", ("yes", "no")) == "yes",
         first_day=row.day("first_day"),
     )
+
+
+def _rates(rows: Iterable[_Row], macro: set[str]) -> tuple[tuple[MacroSeries, ...], CurrencyRates]:
+    """Series that only rates are taken from, and the series of each currency."""
+    series_of: dict[str, str] = {}
+    described: dict[str, MacroSeries] = {}
+    for row in rows:
+        name = row.text("series")
+        if name in macro and row.cells["name"]:
+            raise row.refuse("name", f"be empty: {name} is described in {MACRO}.csv")
+        if name not in macro and name not in described:
+            described[name] = _series(row)
+        series_of[row.text("currency")] = name
+    return tuple(described.values()), CurrencyRates(series_of, frozenset(described))
 
 
 def _rename(row: _Row) -> Rename:
