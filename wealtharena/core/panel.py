@@ -1,6 +1,7 @@
 """The aligned market of one asset class: what environments, backtests and signals read."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -17,9 +18,64 @@ BoolArray = NDArray[np.bool_]
 DateArray = NDArray[np.datetime64]
 
 _PER_ASSET = ("features", "open", "close", "tradable", "observed", "delisted", "dollar_volume", "volatility")
+_EVENTS = ("dividend", "split", "carry")
+_PER_SESSION = ("cash_rate", "accrual_days")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class AssetCosts:
+    """What trading and holding A assets costs; every attribute is (A,), in the order of a panel's symbols.
+
+    Attributes:
+        commission: fraction of traded value.
+        commission_per_unit: currency per traded unit (share).
+        min_commission: currency per order, at least.
+        half_spread: fraction of traded value.
+        spread_volatility: share of the asset's daily volatility by which the half spread is wider.
+        impact: ``Y`` of the square-root law ``Y * volatility * sqrt(traded value / dollar volume)``; 0 turns it off.
+        max_participation: largest share of the mean daily traded value that one order may take.
+        borrow: yearly cost of a short position, as a fraction of its value.
+        holding: yearly cost of any position, long or short, as a fraction of its value (a financing margin).
+    """
+
+    commission: FloatArray
+    commission_per_unit: FloatArray
+    min_commission: FloatArray
+    half_spread: FloatArray
+    spread_volatility: FloatArray
+    impact: FloatArray
+    max_participation: FloatArray
+    borrow: FloatArray
+    holding: FloatArray
+
+    @classmethod
+    def flat(cls, num_assets: int, one_way: float, borrow: float = 0.0) -> "AssetCosts":
+        """The same cost for all: ``one_way`` as a fraction of traded value, ``borrow`` a year; nothing else."""
+        values = {entry.name: np.zeros(num_assets) for entry in fields(cls)}
+        return cls(
+            **values
+            | {
+                "commission": np.full(num_assets, one_way),
+                "max_participation": np.full(num_assets, np.inf),
+                "borrow": np.full(num_assets, borrow),
+            }
+        )
+
+    def select(self, index: list[int] | NDArray[np.integer[Any]]) -> "AssetCosts":
+        """The costs of some assets, in the order asked for."""
+        return AssetCosts(*(values[index] for values in self.columns()))
+
+    def columns(self) -> tuple[FloatArray, ...]:
+        """The attributes in their order."""
+        return tuple(getattr(self, entry.name) for entry in fields(self))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[AssetCosts]") -> "AssetCosts":
+        """The costs of several panels' assets, one after another."""
+        return cls(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
 class MarketPanel:
     """T sessions x A assets x F features; row ``t`` holds only what was known after the close of session ``t``.
 
@@ -28,8 +84,8 @@ class MarketPanel:
         symbols: A names, sorted.
         feature_names: F names.
         features: (T, A, F) float32, finite everywhere; 0 where ``observed`` is False.
-        open: (T, A) adjusted opening price; NaN where the asset has no bar.
-        close: (T, A) adjusted closing price; NaN where the asset has no bar. May be negative (oil, April 2020).
+        open: (T, A) opening price of a unit; NaN where the asset has no bar.
+        close: (T, A) closing price of a unit; NaN where the asset has no bar. May be negative (oil, April 2020).
         tradable: (T, A) True where an order fills at ``open[t]``: a bar with a positive open that was not halted.
         observed: (T, A) True where the features are valid: all lookbacks are filled and the bar is there, or there is
             none (a holiday of the asset's own exchange) and the last features still hold (7 days at most).
@@ -37,8 +93,16 @@ class MarketPanel:
         dollar_volume: (T, A) mean traded value of the last 21 sessions known at the close of ``t``; NaN if the class
             has no volume (currencies).
         volatility: (T, A) standard deviation of the last 63 daily log returns, per day; NaN until there are 21.
-        one_way_cost: (A,) cost of trading one unit of value, as a fraction (0.0003 = 3 bp).
+        costs: what trading and holding the assets costs.
         annualisation: sessions per year (252, or 365 for crypto).
+        dividend: (T, A) cash per unit that goes ex at the open of ``t``, in units after that day's split; None: none,
+            or contained in the prices.
+        split: (T, A) units at the open of ``t`` for one unit held at the close before; None: none, or contained in the
+            prices.
+        carry: (T, A) yearly rate that a long position earns and a short one pays, as known at the close of ``t``
+            (interest differential, funding); None: none.
+        cash_rate: (T,) yearly interest on cash, as known at the close of ``t``; None: none.
+        accrual_days: (T,) days of interest between the close before and the open of ``t``; None: calendar days.
     """
 
     dates: DateArray
@@ -52,13 +116,20 @@ class MarketPanel:
     delisted: BoolArray
     dollar_volume: FloatArray
     volatility: FloatArray
-    one_way_cost: FloatArray
+    costs: AssetCosts
     annualisation: int
+    dividend: FloatArray | None = None
+    split: FloatArray | None = None
+    carry: FloatArray | None = None
+    cash_rate: FloatArray | None = None
+    accrual_days: FloatArray | None = None
 
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of the whole panel: the data version that receipts and models carry."""
-        names = hash_json([self.symbols, self.feature_names, self.annualisation])
+        optional = {name: getattr(self, name) for name in (*_EVENTS, *_PER_SESSION)}
+        given = {name: values for name, values in optional.items() if values is not None}
+        names = hash_json([self.symbols, self.feature_names, self.annualisation, list(given)])
         arrays = hash_arrays(
             (
                 self.dates.astype("datetime64[D]").astype(np.int64),
@@ -70,7 +141,8 @@ class MarketPanel:
                 self.delisted,
                 self.dollar_volume,
                 self.volatility,
-                self.one_way_cost,
+                *self.costs.columns(),
+                *given.values(),
             )
         )
         return hash_json([names, arrays])
@@ -89,15 +161,20 @@ class MarketPanel:
 
     def rows(self, first: int, last: int) -> "MarketPanel":
         """Rows ``first`` (included) to ``last`` (excluded)."""
-        arrays: dict[str, Any] = {name: getattr(self, name)[first:last] for name in ("dates", *_PER_ASSET)}
+        names = ("dates", *_PER_ASSET, *self._given(_EVENTS + _PER_SESSION))
+        arrays: dict[str, Any] = {name: getattr(self, name)[first:last] for name in names}
         return replace(self, **arrays)
 
     def select(self, symbols: tuple[str, ...]) -> "MarketPanel":
         """The same sessions for some symbols, in the order asked for."""
         index = [self.symbols.index(symbol) for symbol in symbols]
-        arrays: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[:, index]) for name in _PER_ASSET}
-        return replace(self, symbols=symbols, one_way_cost=self.one_way_cost[index], **arrays)
+        names = (*_PER_ASSET, *self._given(_EVENTS))
+        arrays: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[:, index]) for name in names}
+        return replace(self, symbols=symbols, costs=self.costs.select(index), **arrays)
 
     def span(self) -> str:
         """First and last session as text."""
         return f"{self.dates[0]} .. {self.dates[-1]}" if len(self.dates) else "nothing"
+
+    def _given(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if getattr(self, name) is not None)

@@ -1,4 +1,4 @@
-"""One pass through consecutive sessions: what backtests, baselines and paper trading run on."""
+"""Passes through consecutive sessions: what backtests, baselines and paper trading run on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +9,25 @@ import numpy.typing as npt
 from wealtharena.core.errors import DataWindowError, ExecutionError
 from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.spaces import observation_shape
-from wealtharena.execution.accounts import Accounts, IntArray, SessionReport, empty_report, open_accounts
-from wealtharena.execution.kernel import kernel_rules, step_accounts, write_observations
-from wealtharena.execution.market import market_arrays
+from wealtharena.execution.accounts import REPORT, IntArray, Records, empty_report, open_accounts
+from wealtharena.execution.kernel import (
+    SCORES,
+    decide_targets,
+    kernel_rules,
+    padded_decisions,
+    step_accounts,
+    trade_weights,
+    workspace,
+    write_observations,
+)
+from wealtharena.execution.market import MarketArrays, market_arrays
+from wealtharena.execution.reward import RewardWeights
 from wealtharena.execution.rules import TradingRules
-from wealtharena.execution.targets import target_weights
 
 PolicyAct = Callable[[Float32Array], npt.NDArray[np.floating]]
+
+_REWARD = RewardWeights().vector()
+_EVERYONE = np.ones(1, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +36,47 @@ class SimulationPath:
 
     Attributes:
         dates: (T,) sessions.
-        symbols: A names, the columns of ``weights`` and ``targets``.
-        equity_open: (T,) at the open, before trading.
+        symbols: A names, the columns of ``weights``, ``targets``, ``orders`` and ``fill_prices``.
+        summary: (T,) records of ``wealtharena.execution.accounts.REPORT``: costs by kind, interest, limits …
         equity: (T,) at the close.
         returns: (T,) simple return from the previous close (the first from the initial equity); 0 after bankruptcy.
-        turnover: (T,) traded value over equity at the open.
-        cost: (T,) trading cost and borrow over equity at the open.
         gross: (T,) sum of absolute weights at the close.
         weights: (T, A) held at the close.
         targets: (T, A) asked for at the open, after the limits; NaN where no order was given.
-        limits: (T,) ``wealtharena.execution.Limit`` flags.
+        orders: (T, A) units bought (sold when negative) at the open, per unit of initial equity.
+        fill_prices: (T, A) price of a unit at the open; NaN before the first bar.
     """
 
     dates: DateArray
     symbols: tuple[str, ...]
-    equity_open: FloatArray
+    summary: Records
     equity: FloatArray
     returns: FloatArray
-    turnover: FloatArray
-    cost: FloatArray
     gross: FloatArray
     weights: FloatArray
     targets: FloatArray
-    limits: IntArray
+    orders: FloatArray
+    fill_prices: FloatArray
+
+    @property
+    def equity_open(self) -> FloatArray:
+        """(T,) at the open, before trading."""
+        return self.summary["equity_open"]
+
+    @property
+    def turnover(self) -> FloatArray:
+        """(T,) traded value over equity at the open."""
+        return self.summary["turnover"]
+
+    @property
+    def cost(self) -> FloatArray:
+        """(T,) trading and carrying cost over equity at the open."""
+        return self.summary["cost"]
+
+    @property
+    def limits(self) -> IntArray:
+        """(T,) ``wealtharena.execution.Limit`` flags."""
+        return self.summary["limits"]
 
 
 def run_policy(
@@ -57,6 +87,7 @@ def run_policy(
     rules: TradingRules,
     *,
     cost_multiplier: float = 1.0,
+    window: int = 1,
 ) -> SimulationPath:
     """Trade rows ``first_row`` to ``last_row``, both included, with a policy.
 
@@ -65,24 +96,40 @@ def run_policy(
 
     Args:
         act: observations (1, A, D) float32 to scores (1, A); the array is overwritten by the next session.
-        cost_multiplier: scales the panel's one-way cost.
+        cost_multiplier: scales spread, commission and impact.
+        window: sessions whose features an observation shows.
 
     Raises:
-        DataWindowError: the rows are not in the panel or there is no row before the first.
+        DataWindowError: the rows are not in the panel, or there are not ``window`` rows before the first.
         ExecutionError: the scores have another shape or are not finite.
     """
-    observations = np.zeros((1, *observation_shape(len(panel.symbols), len(panel.feature_names))), np.float32)
-    run = _Run(panel, first_row, last_row, rules, cost_multiplier)
-    everyone = np.ones(1, np.bool_)
-
-    def decide(_: int) -> FloatArray:
-        write_observations(run.market, run.accounts, run.rules, everyone, observations)
-        scores: FloatArray = np.ascontiguousarray(act(observations), dtype=np.float64)
-        if scores.shape != (1, len(panel.symbols)) or not np.isfinite(scores).all():
-            raise ExecutionError(f"scores must be finite and (1, {len(panel.symbols)}), got {scores.shape}")
-        return scores
-
-    return run.path(decide, as_weights=False)
+    num_sessions, num_assets = _num_sessions(panel, first_row, last_row, window), len(panel.symbols)
+    market = market_arrays(panel, window)
+    limits = kernel_rules(rules, market)
+    accounts, report = open_accounts(np.arange(num_assets)[None, :], row=first_row - 1), empty_report(1, num_assets)
+    accounts.state["cost_multiplier"] = cost_multiplier
+    observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
+    decisions = padded_decisions(np.zeros((1, num_assets)))
+    flags = np.zeros((2, 1), np.bool_)
+    arguments = (
+        *market.kernel_arguments(), *accounts, *report, limits, _REWARD, *workspace(limits, num_assets), decisions,
+        SCORES, np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
+    )  # fmt: skip
+    recorded = _Recorder(num_sessions, num_assets)
+    seen = (market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights)
+    write_observations(*seen, limits, _EVERYONE, observations)
+    for t in range(num_sessions):
+        scores = np.asarray(act(observations), dtype=np.float64)
+        if scores.shape != (1, num_assets) or not np.isfinite(scores).all():
+            raise ExecutionError(f"scores must be finite and (1, {num_assets}), got {scores.shape}")
+        decisions[:, :num_assets] = scores
+        step_accounts(*arguments)
+        recorded.equity[0, t] = accounts.state["equity"][0]
+        recorded.gross[0, t] = accounts.state["gross"][0]
+        recorded.summary[0, t] = report.summary[0]
+        recorded.weights[0, t], recorded.targets[0, t] = accounts.weights[0], report.targets[0]
+        recorded.orders[0, t] = report.orders[0]
+    return recorded.path(market, first_row)
 
 
 def run_weights(
@@ -100,22 +147,51 @@ def run_weights(
         weights: (T, A), one row per traded session: ``weights[t]`` fills at the open of ``first_row + t``, so it may
             use what was known after the close before. NaN gives no order: the position is left to drift
             (buy and hold is one row of weights, then NaN). The limits of ``rules`` apply.
-        cost_multiplier: scales the panel's one-way cost.
+        cost_multiplier: scales spread, commission and impact.
 
     Raises:
         DataWindowError: the rows are not in the panel or there is no row before the first.
         ExecutionError: the weights have another shape or are infinite.
     """
-    expected = (last_row - first_row + 1, len(panel.symbols))
-    weights = np.ascontiguousarray(weights, dtype=np.float64)
-    if weights.shape != expected or np.isinf(weights).any():
-        raise ExecutionError(f"weights must be {expected} without infinities, got {weights.shape}")
-    run = _Run(panel, first_row, last_row, rules, cost_multiplier)
-    return run.path(lambda session: weights[session : session + 1], as_weights=True)
+    num_sessions, num_assets = _num_sessions(panel, first_row, last_row), len(panel.symbols)
+    market = market_arrays(panel)
+    recorded = _Recorder(num_sessions, num_assets)
+    _trade(np.asarray(weights)[None], market, first_row, num_sessions, rules, cost_multiplier, recorded)
+    return recorded.path(market, first_row)
+
+
+def run_strategies(
+    weights: FloatArray,
+    panel: MarketPanel,
+    first_row: int,
+    last_row: int,
+    rules: TradingRules,
+    *,
+    cost_multiplier: float | FloatArray = 1.0,
+) -> FloatArray:
+    """Equity (S, T) at the close of S accounts, each of which trades its own target weights as in ``run_weights``.
+
+    Args:
+        weights: (S, T, A).
+        cost_multiplier: one for all or (S,).
+
+    Raises:
+        DataWindowError, ExecutionError: as ``run_weights``.
+    """
+    num_sessions = _num_sessions(panel, first_row, last_row)
+    recorded = _Recorder(num_sessions, len(panel.symbols), num_accounts=len(weights), equity_only=True)
+    _trade(weights, market_arrays(panel), first_row, num_sessions, rules, cost_multiplier, recorded)
+    return recorded.equity
 
 
 def next_targets(
-    act: PolicyAct, panel: MarketPanel, rules: TradingRules, weights: FloatArray | None = None, drawdown: float = 0.0
+    act: PolicyAct,
+    panel: MarketPanel,
+    rules: TradingRules,
+    weights: FloatArray | None = None,
+    drawdown: float = 0.0,
+    *,
+    window: int = 1,
 ) -> FloatArray:
     """Target weights (A,) that a policy decides after the last close of ``panel``, as it would in ``run_policy``.
 
@@ -123,70 +199,93 @@ def next_targets(
         act: as for ``run_policy``.
         weights: (A,) what the account holds at that close; all cash by default.
         drawdown: of the account from its peak, in [-1, 0].
+        window: sessions whose features an observation shows.
 
     Raises:
+        DataWindowError: the panel has fewer sessions than the window.
         ExecutionError: the scores have another shape or are not finite.
     """
-    last = panel.rows(len(panel.dates) - 1, len(panel.dates))
-    accounts = open_accounts(np.arange(len(panel.symbols))[None, :])
+    market, num_assets = market_arrays(panel, window), len(panel.symbols)
+    limits = kernel_rules(rules, market)
+    accounts = open_accounts(np.arange(num_assets)[None, :], row=len(panel.dates) - 1)
     if weights is not None:
-        accounts.weights[0] = weights
-        accounts.gross[0] = np.abs(weights).sum()
-    accounts.equity[0] = accounts.peak[0] * (1.0 + drawdown)
-    observations = np.zeros((1, *observation_shape(len(panel.symbols), len(panel.feature_names))), np.float32)
-    write_observations(market_arrays(last), accounts, kernel_rules(rules), np.ones(1, np.bool_), observations)
-    targets: FloatArray = target_weights(act(observations), last.observed, rules)[0]
+        accounts.weights[0, :num_assets] = weights
+        accounts.state["gross"] = np.abs(weights).sum()
+    accounts.state["equity"] = accounts.state["peak"] * (1.0 + drawdown)
+    observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
+    seen = (market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights)
+    write_observations(*seen, limits, _EVERYONE, observations)
+    scores = np.asarray(act(observations), dtype=np.float64)
+    if scores.shape != (1, num_assets) or not np.isfinite(scores).all():
+        raise ExecutionError(f"scores must be finite and (1, {num_assets}), got {scores.shape}")
+    report = empty_report(1, num_assets)
+    decide_targets(
+        market.prices, market.returns, market.num_observed, accounts.state, accounts.assets, accounts.weights,
+        report.summary, report.targets, limits, *workspace(limits, num_assets), padded_decisions(scores), SCORES,
+    )  # fmt: skip
+    targets: FloatArray = report.targets[0, :num_assets].copy()
     return targets
 
 
-class _Run:
-    """One account over the rows of a panel."""
+class _Recorder:
+    """What sessions leave behind, account by account."""
 
-    def __init__(
-        self, panel: MarketPanel, first_row: int, last_row: int, rules: TradingRules, cost_multiplier: float
-    ) -> None:
-        if not 1 <= first_row <= last_row < len(panel.dates):
-            raise DataWindowError(
-                f"rows must satisfy 1 <= first <= last < {len(panel.dates)} (a decision needs a close before the "
-                f"first fill), got {first_row} and {last_row}"
-            )
-        self._panel = panel
-        self._first_row = first_row
-        self._num_sessions = last_row - first_row + 1
-        num_assets = len(panel.symbols)
-        self.market = market_arrays(panel)
-        self.rules = kernel_rules(rules, cost_multiplier)
-        self.accounts: Accounts = open_accounts(np.arange(num_assets)[None, :], row=first_row - 1)
-        self._report: SessionReport = empty_report(1, num_assets)
+    def __init__(self, num_sessions: int, num_assets: int, num_accounts: int = 1, *, equity_only: bool = False) -> None:
+        kept = 0 if equity_only else num_sessions
+        width = len(padded_decisions(np.zeros(num_assets)))
+        self.equity = np.zeros((num_accounts, num_sessions))
+        self.summary = np.zeros((num_accounts, kept), REPORT)
+        self.gross = np.zeros((num_accounts, kept))
+        self.weights, self.targets, self.orders = (np.zeros((num_accounts, kept, width)) for _ in range(3))
 
-    def path(self, decide: Callable[[int], FloatArray], *, as_weights: bool) -> SimulationPath:
-        num_sessions, num_assets = self._num_sessions, len(self._panel.symbols)
-        columns = {name: np.zeros(num_sessions) for name in ("equity_open", "equity", "turnover", "cost", "gross")}
-        weights = np.zeros((num_sessions, num_assets))
-        targets = np.zeros((num_sessions, num_assets))
-        limits = np.zeros(num_sessions, np.int64)
-        nobody = np.zeros(1, np.bool_)
-        no_shift = np.zeros(num_assets)
-        for t in range(num_sessions):
-            decisions = decide(t)
-            step_accounts(self.market, self.accounts, self._report, self.rules, decisions, as_weights, no_shift, nobody)
-            columns["equity_open"][t] = self._report.equity_open[0]
-            columns["equity"][t] = self.accounts.equity[0]
-            columns["turnover"][t] = self._report.turnover[0]
-            columns["cost"][t] = self._report.cost[0]
-            columns["gross"][t] = self.accounts.gross[0]
-            weights[t] = self.accounts.weights[0]
-            targets[t] = self._report.targets[0]
-            limits[t] = self._report.limits[0]
+    def path(self, market: MarketArrays, first_row: int) -> SimulationPath:
+        """The first account's path."""
+        num_sessions, num_assets = self.equity.shape[1], len(market.symbols)
+        rows = slice(first_row, first_row + num_sessions)
         return SimulationPath(
-            dates=self._panel.dates[self._first_row : self._first_row + num_sessions].copy(),
-            symbols=self._panel.symbols,
-            returns=_simple_returns(columns["equity"]),
-            weights=weights,
-            targets=targets,
-            limits=limits,
-            **columns,
+            dates=market.dates[rows].copy(),
+            symbols=market.symbols,
+            summary=self.summary[0],
+            equity=self.equity[0],
+            returns=_simple_returns(self.equity[0]),
+            gross=self.gross[0],
+            weights=self.weights[0, :, :num_assets].copy(),
+            targets=self.targets[0, :, :num_assets].copy(),
+            orders=self.orders[0, :, :num_assets].copy(),
+            fill_prices=market.open_mark[rows],
         )
+
+
+def _trade(
+    weights: FloatArray,
+    market: MarketArrays,
+    first_row: int,
+    num_sessions: int,
+    rules: TradingRules,
+    cost_multiplier: float | FloatArray,
+    recorded: _Recorder,
+) -> None:
+    num_assets = len(market.symbols)
+    expected = (len(weights), num_sessions, num_assets)
+    if weights.shape != expected or np.isinf(weights).any():
+        raise ExecutionError(f"weights must be {expected[1:]} without infinities, got {weights.shape[1:]}")
+    limits = kernel_rules(rules, market)
+    accounts = open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1)
+    accounts.state["cost_multiplier"] = cost_multiplier
+    trade_weights(
+        *market.kernel_arguments()[1:], *accounts, *empty_report(len(weights), num_assets), limits, _REWARD,
+        *workspace(limits, num_assets), padded_decisions(weights), recorded.equity, recorded.summary, recorded.gross,
+        recorded.weights, recorded.targets, recorded.orders,
+    )  # fmt: skip
+
+
+def _num_sessions(panel: MarketPanel, first_row: int, last_row: int, window: int = 1) -> int:
+    if not window <= first_row <= last_row < len(panel.dates):
+        raise DataWindowError(
+            f"rows must satisfy {window} <= first <= last < {len(panel.dates)} (a decision needs a close before the "
+            f"first fill, and the window's sessions), got {first_row} and {last_row}"
+        )
+    return last_row - first_row + 1
 
 
 def _simple_returns(equity: FloatArray) -> FloatArray:

@@ -10,17 +10,18 @@ from gymnasium import spaces
 from wealtharena.core.errors import ExecutionError
 from wealtharena.core.panel import FloatArray
 from wealtharena.envs.config import EnvConfig
-from wealtharena.execution.market import ACCOUNT_COLUMNS
+from wealtharena.execution.columns import ACCOUNT_COLUMNS
 
 
-def observation_shape(num_assets: int, num_features: int) -> tuple[int, int]:
+def observation_shape(num_assets: int, num_features: int, window: int = 1) -> tuple[int, int]:
     """(A, D) of one account's observation."""
-    return num_assets, num_features + ACCOUNT_COLUMNS
+    return num_assets, window * num_features + ACCOUNT_COLUMNS
 
 
-def observation_space(num_assets: int, num_features: int) -> spaces.Box:
-    """Box (A, D) float32 with D = features + position, observed mask, gross exposure, drawdown."""
-    return spaces.Box(-np.inf, np.inf, observation_shape(num_assets, num_features), np.float32)
+def observation_space(num_assets: int, num_features: int, window: int = 1) -> spaces.Box:
+    """Box (A, D) float32 with D = features of ``window`` sessions, the oldest first + position (in full positions),
+    observed mask, gross exposure, drawdown."""
+    return spaces.Box(-np.inf, np.inf, observation_shape(num_assets, num_features, window), np.float32)
 
 
 def action_space(config: EnvConfig, num_assets: int) -> gymnasium.Space[Any]:

@@ -1,17 +1,22 @@
 """The execution kernel: decisions, fills, costs, accounts; the same for training, backtests and signals."""
 
 from wealtharena.execution.accounts import INITIAL_EQUITY, Accounts, Limit, SessionReport
-from wealtharena.execution.market import MarketArrays, market_arrays
+from wealtharena.execution.market import MarketArrays, load_market, market_arrays, save_market
+from wealtharena.execution.reward import TERMS, RewardWeights
 from wealtharena.execution.rules import TradingRules
 from wealtharena.execution.targets import target_weights
 
 __all__ = [
     "INITIAL_EQUITY",
+    "TERMS",
     "Accounts",
     "Limit",
     "MarketArrays",
+    "RewardWeights",
     "SessionReport",
     "TradingRules",
+    "load_market",
     "market_arrays",
+    "save_market",
     "target_weights",
 ]

@@ -1,381 +1,1090 @@
 """The compiled execution kernel: decisions after a close become positions at the next open.
 
-One session of one account, in this order: delisted positions are closed at the last close less a haircut; equity is
-taken at the open; target weights are limited and turned into orders; orders fill at the open where the asset is
-tradable; borrow is paid on shorts; equity is taken at the close. All compiled functions live in this one file
-because Numba's on-disk cache notices changes in a function's own file only.
+One session of one account, in this order. After the close of ``t``: targets from the decision, within the limits. At
+the open of ``t + 1``: interest, borrow and carry of the nights since; splits, dividends and delistings; the account's
+value; orders towards the targets, as far as assets are tradable and volume allows; fills at the open, with their costs.
+At the close: value, reward. All compiled functions live in this one file because Numba's on-disk cache notices changes
+in a function's own file only.
+
+Loops run over one-dimensional slices because LLVM turns those into vector code; sums may be reassociated for the same
+reason, which is deterministic on one kind of machine. Division follows NumPy: no exceptions.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numba import njit
 
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray
-from wealtharena.execution.accounts import Accounts, Limit, SessionReport
+from wealtharena.execution.accounts import IntArray, Limit, Records
+from wealtharena.execution.columns import (
+    ACCOUNT_COLUMNS,
+    ALL_TRADABLE,
+    BORROW,
+    CAPACITY,
+    CASH_RATE,
+    CLOSE,
+    COMMISSION,
+    DAYS,
+    DELISTED,
+    DIVIDEND,
+    EVENTFUL,
+    HALF_SPREAD,
+    HOLDING,
+    IMPACT,
+    MIN_COMMISSION,
+    NUM_EVENTS,
+    NUM_FIELDS,
+    NUM_RATES,
+    OBSERVED,
+    OPEN,
+    PER_UNIT,
+    SPLIT,
+    TRADABLE,
+    UNITS,
+    padded,
+)
 from wealtharena.execution.market import MarketArrays
 from wealtharena.execution.rules import TradingRules
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Decorator(Protocol):
+    """Numba's decorator, which keeps a function's signature."""
+
+    def __call__(self, function: _Function, /) -> _Function: ...
+
+
+SCORES, WEIGHTS, CHANGES = range(3)
+"""What a decision is: a score in [-1, 1] per asset, a target weight (NaN: no order), a change of weight in [-1, 1]."""
 
 _LONG_ONLY = int(Limit.LONG_ONLY)
 _MAX_WEIGHT = int(Limit.MAX_WEIGHT)
 _MAX_GROSS = int(Limit.MAX_GROSS)
 _LOCKED = int(Limit.LOCKED)
 _UNFILLED = int(Limit.UNFILLED)
+_MAX_NET = int(Limit.MAX_NET)
+_EFFECTIVE_POSITIONS = int(Limit.EFFECTIVE_POSITIONS)
+_MAX_TURNOVER = int(Limit.MAX_TURNOVER)
+_MAX_VOLATILITY = int(Limit.MAX_VOLATILITY)
+_MAX_VAR = int(Limit.MAX_VAR)
+_MAX_CVAR = int(Limit.MAX_CVAR)
+_DRAWDOWN_STOP = int(Limit.DRAWDOWN_STOP)
+_PARTICIPATION = int(Limit.PARTICIPATION)
+
 _WORST_RATIO = 0.01
 _TOLERANCE = 1e-9
+# Differences of this share of an account are rounding, not orders: a least commission would be charged on them.
+_DUST = 1e-12
+_MIN_RISK_SESSIONS = 21
+_SHARPE_RATE = 1.0 / 63.0
+_NO_VARIANCE = 1e-12
+
+RULES = np.dtype(
+    [(name, np.float64) for name in (
+        "floor", "max_weight", "max_gross", "max_net", "max_turnover", "max_squares", "concentration",
+        "delisting_haircut", "max_volatility", "scale_up", "max_var", "max_cvar", "tail_share", "drawdown_stop",
+        "capital", "root_capital", "debit_rate", "own_impact",
+    )]
+    + [(name, np.int64) for name in ("risk_window", "measure_risk", "reentry_sessions", "window")]
+)  # fmt: skip
+"""``TradingRules`` as the kernel takes them: no limit is infinity, rates are per session or day."""
+
+# Without Numba's reference counts (nothing here allocates) and with every helper inlined a session takes a tenth of the
+# time: each slice and each call with arrays would otherwise cost as much as the arithmetic on a row.
+_OPTIONS: Any = {"cache": True, "error_model": "numpy", "fastmath": {"reassoc", "nsz"}, "_nrt": False}
+_compiled: _Decorator = njit(**_OPTIONS)
+_inlined: _Decorator = njit(**_OPTIONS, forceinline=True)
 
 
-class KernelRules(NamedTuple):
-    """``TradingRules`` and the cost multiplier, as the scalars that the kernel takes."""
+def kernel_rules(rules: TradingRules, market: MarketArrays, *, own_impact: bool = True) -> Records:
+    """Rules in the kernel's form, (1,) of ``RULES``.
 
-    floor: float
-    max_weight: float
-    max_gross: float
-    concentration: float
-    delisting_haircut: float
-    borrow_per_session: float
-    risk_aversion: float
-    cost_multiplier: float
+    Args:
+        own_impact: charge each account the square-root impact of its own orders; off where joint flow is charged.
+    """
+    record = size_rules(rules)
+    record["max_volatility"] /= np.sqrt(market.annualisation)
+    record["own_impact"] = own_impact
+    record["window"] = market.window
+    return record
 
 
-def kernel_rules(rules: TradingRules, cost_multiplier: float = 1.0) -> KernelRules:
-    """Rules in the kernel's form; ``cost_multiplier`` scales the one-way cost of every trade."""
-    return KernelRules(
-        floor=0.0 if rules.long_only else -1.0,
-        max_weight=float(rules.max_weight),
-        max_gross=float(rules.max_gross),
-        concentration=float(rules.concentration),
-        delisting_haircut=float(rules.delisting_haircut),
-        borrow_per_session=float(rules.borrow_per_session),
-        risk_aversion=float(rules.risk_aversion),
-        cost_multiplier=float(cost_multiplier),
+def size_rules(rules: TradingRules) -> Records:
+    """The part of ``kernel_rules`` that no market is needed for; volatility is still yearly."""
+    record = np.zeros(1, RULES)
+    values = {
+        "floor": 0.0 if rules.long_only else -1.0,
+        "max_weight": rules.max_weight,
+        "max_gross": rules.max_gross,
+        "max_net": _or_none(rules.max_net),
+        "max_turnover": _or_none(rules.max_turnover),
+        "max_squares": rules.max_gross**2 / rules.min_effective_positions,
+        "concentration": rules.concentration,
+        "delisting_haircut": rules.delisting_haircut,
+        "max_volatility": _or_none(rules.max_volatility),
+        "scale_up": rules.scale_to_volatility and rules.max_volatility is not None,
+        "max_var": _or_none(rules.max_var),
+        "max_cvar": _or_none(rules.max_cvar),
+        "tail_share": 1.0 - rules.risk_confidence,
+        "drawdown_stop": _or_none(rules.drawdown_stop),
+        "capital": rules.capital,
+        "root_capital": np.sqrt(rules.capital),
+        "debit_rate": rules.debit_rate / 365.0,
+        "risk_window": rules.risk_window,
+        "measure_risk": any(limit is not None for limit in (rules.max_volatility, rules.max_var, rules.max_cvar)),
+        "reentry_sessions": rules.reentry_sessions,
+    }
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+class Workspace(NamedTuple):
+    """Memory that the kernel works in; it allocates none itself."""
+
+    scratch: FloatArray
+    no_shift: FloatArray
+    path: Float32Array
+    worst: Float32Array
+
+
+def workspace(rules: Records, num_assets: int) -> Workspace:
+    """Memory for accounts that hold ``num_assets`` each."""
+    window, share = int(rules["risk_window"][0]), float(rules["tail_share"][0])
+    width = padded(num_assets)
+    return Workspace(
+        scratch=np.zeros((_SCRATCH_ROWS, width)),
+        no_shift=np.zeros(width),
+        path=np.zeros(window, np.float32),
+        worst=np.zeros(int(np.ceil(share * window)) + 1, np.float32),
     )
 
 
-@njit(cache=True)
+def padded_decisions(decisions: FloatArray) -> FloatArray:
+    """Decisions (..., K) as the kernel takes them, (..., P) with zeros in the padding."""
+    extra = padded(decisions.shape[-1]) - decisions.shape[-1]
+    return np.pad(np.asarray(decisions, np.float64), [(0, 0)] * (decisions.ndim - 1) + [(0, extra)])
+
+
+@_compiled
+def find_unusable(decisions: FloatArray, mode: int) -> int:
+    """First row of (N, P) decisions with a value that is not finite, or -1; a NaN weight (no order) is usable."""
+    for i in range(decisions.shape[0]):
+        row = decisions[i]
+        bad = 0
+        for k in range(row.shape[0]):
+            bad += not (abs(row[k]) < np.inf or (mode == WEIGHTS and np.isnan(row[k])))
+        if bad:
+            return i
+    return -1
+
+
+@_compiled
 def step_accounts(
-    market: MarketArrays,
-    accounts: Accounts,
-    report: SessionReport,
-    rules: KernelRules,
+    observation: Float32Array,
+    prices: FloatArray,
+    rates: FloatArray,
+    events: FloatArray,
+    carry: FloatArray,
+    overnight: FloatArray,
+    returns: Float32Array,
+    num_observed: IntArray,
+    state: Records,
+    assets: IntArray,
+    quantity: FloatArray,
+    weights: FloatArray,
+    summary: Records,
+    terms: FloatArray,
+    targets: FloatArray,
+    orders: FloatArray,
+    rules: Records,
+    reward: FloatArray,
+    scratch: FloatArray,
+    no_shift: FloatArray,
+    path: Float32Array,
+    worst: Float32Array,
     decisions: FloatArray,
-    as_weights: bool,
-    price_shift: FloatArray,
+    mode: int,
     skip: BoolArray,
+    rewards: FloatArray,
+    terminated: BoolArray,
+    truncated: BoolArray,
+    observations: Float32Array,
 ) -> None:
-    """Trade one session of every account that is not in ``skip``.
+    """Trade one session of every account that is not in ``skip``, then write every account's observation.
 
     Args:
-        decisions: (N, K) scores, or target weights if ``as_weights`` (NaN: no order for this asset).
-        price_shift: (A,) by how much fills are dearer than the open, as a fraction (impact); normally 0.
+        observation, prices, …, num_observed: ``MarketArrays.kernel_arguments``.
+        state, …, weights: ``Accounts``. summary, …, orders: ``SessionReport``.
+        rules: ``kernel_rules``. reward: (terms,) weights. scratch, …, worst: ``workspace``.
+        decisions: (N, P), finite as ``find_unusable`` says, 0 in the padding.
+        mode: ``SCORES``, ``WEIGHTS`` or ``CHANGES``.
         skip: (N,) accounts that stay as they are, report included.
+        rewards, terminated, truncated: (N,) written; 0 and False for those in ``skip``.
+        observations: (N, K, D) written; (0, 0, 0) for none.
     """
-    place_orders(market, accounts, report, rules, decisions, as_weights, skip)
-    fill_orders(market, accounts, report, rules, price_shift, skip)
-
-
-@njit(cache=True)
-def place_orders(
-    market: MarketArrays,
-    accounts: Accounts,
-    report: SessionReport,
-    rules: KernelRules,
-    decisions: FloatArray,
-    as_weights: bool,
-    skip: BoolArray,
-) -> None:
-    """First half of ``step_accounts``: everything up to the orders, so that their joint flow can move the price."""
-    _decide(market, accounts, report, rules, decisions, as_weights, skip)
-    _open_session(market, accounts, report, rules, skip)
-    _size_orders(market, accounts, report, rules, skip)
-
-
-@njit(cache=True)
-def fill_orders(
-    market: MarketArrays,
-    accounts: Accounts,
-    report: SessionReport,
-    rules: KernelRules,
-    price_shift: FloatArray,
-    skip: BoolArray,
-) -> None:
-    """Second half of ``step_accounts``: the orders fill at the shifted open, and the session closes."""
-    _fill(market, accounts, report, rules, price_shift, skip)
-    _close_session(market, accounts, report, rules, skip)
-
-
-@njit(cache=True)
-def write_observations(
-    market: MarketArrays, accounts: Accounts, rules: KernelRules, which: BoolArray, out: Float32Array
-) -> None:
-    """Observations (N, K, F + 4) of the accounts in ``which`` after the close that they have seen."""
-    num_sessions, num_assets, num_columns = market.observation.shape
-    num_accounts, num_held = accounts.assets.shape
-    templates = market.observation.reshape(num_sessions, num_assets * num_columns)
-    lines = out.reshape(num_accounts, num_held * num_columns)
-    for i in range(num_accounts):
-        if which[i]:
-            template = templates[accounts.row[i]]
-            line = lines[i]
-            # Slices on both sides let LLVM turn the loops into block copies; scalar indices are several times slower.
-            if num_held == num_assets:
-                for j in range(line.shape[0]):
-                    line[j] = template[j]
-            else:
-                for k in range(num_held):
-                    start = accounts.assets[i, k] * num_columns
-                    source = template[start : start + num_columns]
-                    target = line[k * num_columns : (k + 1) * num_columns]
-                    for j in range(num_columns):
-                        target[j] = source[j]
-            _write_account_columns(i, accounts, rules, line, num_columns)
-
-
-@njit(cache=True)
-def weigh_scores(scores: FloatArray, observed: BoolArray, rules: KernelRules, out: FloatArray) -> None:
-    """Target weights (N, A) of scores (N, A); see ``wealtharena.execution.targets``."""
-    for i in range(scores.shape[0]):
-        _weigh_scores(scores[i], observed[i], rules, out[i])
-
-
-@njit(cache=True)
-def _decide(
-    market: MarketArrays,
-    accounts: Accounts,
-    report: SessionReport,
-    rules: KernelRules,
-    decisions: FloatArray,
-    as_weights: bool,
-    skip: BoolArray,
-) -> None:
-    """Targets from what is known after the close of each account's row."""
+    limits = rules[0]
+    num_held = assets.shape[1]
+    whole = num_held == returns.shape[0]
     for i in range(skip.shape[0]):
         if skip[i]:
+            rewards[i], terminated[i], truncated[i] = 0.0, False, False
             continue
-        if as_weights:
-            report.limits[i] = _limit_weights(decisions[i], rules, report.targets[i])
+        row = state[i].row + 1
+        event_row = row if overnight[row, EVENTFUL] else 0
+        carry_row = row - 1 if carry.shape[0] > 1 else 0
+        if whole:
+            _place(
+                i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
+                num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
+                decisions[i], mode, path, worst,
+            )  # fmt: skip
+            _settle(
+                i, prices[row - 1], prices[row], rates, state, quantity, weights, summary, terms, orders, limits,
+                reward, no_shift,
+            )  # fmt: skip
         else:
-            row = accounts.row[i]
-            for k in range(accounts.assets.shape[1]):
-                report.observed[i, k] = market.observed[row, accounts.assets[i, k]]
-            report.limits[i] = _weigh_scores(decisions[i], report.observed[i], rules, report.targets[i])
+            _gather(prices, rates, events, carry, row, event_row, carry_row, assets[i], scratch)
+            known, coming = scratch[:NUM_FIELDS], scratch[NUM_FIELDS:_RATES_AT]
+            own_rates = scratch[_RATES_AT:_EVENTS_AT]
+            count = _count(known[OBSERVED])
+            _place(
+                i, known, coming, own_rates, scratch[_EVENTS_AT:_CARRY_AT], scratch[_CARRY_AT], overnight[row],
+                count, returns, state, assets, quantity, weights, summary, targets, orders, limits,
+                decisions[i], mode, path, worst,
+            )  # fmt: skip
+            _settle(
+                i, known, coming, own_rates, state, quantity, weights, summary, terms, orders, limits, reward, no_shift
+            )
+        rewards[i] = summary[i].reward
+        terminated[i] = state[i].equity <= 0.0
+        truncated[i] = state[i].row >= state[i].last_row and not terminated[i]
+    if observations.shape[0] > 0:
+        for i in range(skip.shape[0]):
+            _observe(i, observation, prices, num_observed, state, assets, weights, limits, observations)
 
 
-@njit(cache=True)
-def _weigh_scores(scores: FloatArray, observed: BoolArray, rules: KernelRules, out: FloatArray) -> int:
-    """Target weights of one account's scores; returns the limits that bound."""
-    limits = 0
-    count = 0
-    for k in range(scores.shape[0]):
-        count += observed[k]
-    unit = _position_unit(count, rules)
-    gross = 0.0
-    for k in range(scores.shape[0]):
-        weight = 0.0
-        if observed[k]:
-            if scores[k] < 0.0 and rules.floor == 0.0:
-                limits |= _LONG_ONLY
-            weight = min(max(scores[k], rules.floor), 1.0) * unit
-        out[k] = weight
-        gross += abs(weight)
-    return limits | _scale_to_gross(out, gross, rules)
-
-
-@njit(cache=True)
-def _limit_weights(weights: FloatArray, rules: KernelRules, out: FloatArray) -> int:
-    """Target weights within the limits; NaN (no order) stays; returns the limits that bound."""
-    limits = 0
-    gross = 0.0
-    for k in range(weights.shape[0]):
-        weight = weights[k]
-        if weight < 0.0 and rules.floor == 0.0:
-            limits |= _LONG_ONLY
-            weight = 0.0
-        if abs(weight) > rules.max_weight:
-            limits |= _MAX_WEIGHT
-            weight = rules.max_weight if weight > 0.0 else -rules.max_weight
-        out[k] = weight
-        if not np.isnan(weight):
-            gross += abs(weight)
-    return limits | _scale_to_gross(out, gross, rules)
-
-
-@njit(cache=True)
-def _scale_to_gross(weights: FloatArray, gross: float, rules: KernelRules) -> int:
-    if gross <= rules.max_gross * (1.0 + _TOLERANCE):
-        return 0
-    scale = rules.max_gross / gross
-    for k in range(weights.shape[0]):
-        weights[k] *= scale
-    return _MAX_GROSS
-
-
-@njit(cache=True)
-def _position_unit(num_observed: int, rules: KernelRules) -> float:
-    if num_observed == 0:
-        return 0.0
-    return min(rules.max_weight, rules.concentration * rules.max_gross / num_observed)
-
-
-@njit(cache=True)
-def _open_session(
-    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, skip: BoolArray
+@_compiled
+def place_orders(
+    prices: FloatArray,
+    rates: FloatArray,
+    events: FloatArray,
+    carry: FloatArray,
+    overnight: FloatArray,
+    returns: Float32Array,
+    num_observed: IntArray,
+    state: Records,
+    assets: IntArray,
+    quantity: FloatArray,
+    weights: FloatArray,
+    summary: Records,
+    targets: FloatArray,
+    orders: FloatArray,
+    rules: Records,
+    scratch: FloatArray,
+    no_shift: FloatArray,
+    path: Float32Array,
+    worst: Float32Array,
+    decisions: FloatArray,
+    mode: int,
 ) -> None:
-    """Advance to the next row, close what was delisted, and value the accounts at the open."""
-    assets, quantities = accounts.assets, accounts.quantity
-    for i in range(skip.shape[0]):
-        if skip[i]:
-            continue
-        row = accounts.row[i] + 1
-        accounts.row[i] = row
-        cash = accounts.cash[i]
-        held = 0.0
-        for k in range(assets.shape[1]):
-            quantity = quantities[i, k]
-            if quantity != 0.0:
-                asset = assets[i, k]
-                if market.delisted[row, asset]:
-                    value = quantity * market.close_mark[row - 1, asset]
-                    cash += value - rules.delisting_haircut * abs(value)
-                    quantities[i, k] = 0.0
-                else:
-                    held += quantity * market.open_mark[row, asset]
-        equity = cash + held
-        if equity <= 0.0:
-            cash = equity
-            quantities[i, :] = 0.0
-        accounts.cash[i] = cash
-        report.equity_open[i] = equity
+    """First half of ``step_accounts`` for accounts that trade all assets: up to the orders, which can move prices."""
+    limits = rules[0]
+    for i in range(state.shape[0]):
+        row = state[i].row + 1
+        event_row = row if overnight[row, EVENTFUL] else 0
+        carry_row = row - 1 if carry.shape[0] > 1 else 0
+        _place(
+            i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
+            num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
+            decisions[i], mode, path, worst,
+        )  # fmt: skip
 
 
-@njit(cache=True)
-def _size_orders(
-    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, skip: BoolArray
-) -> None:
-    """Order quantities that move the accounts to their targets, as far as assets are tradable."""
-    assets, quantities, targets, orders = accounts.assets, accounts.quantity, report.targets, report.orders
-    for i in range(skip.shape[0]):
-        if skip[i]:
-            continue
-        row = accounts.row[i]
-        equity = report.equity_open[i]
-        locked = 0.0
-        wanted = 0.0
-        for k in range(assets.shape[1]):
-            target = targets[i, k]
-            if market.tradable[row, assets[i, k]] and not np.isnan(target):
-                wanted += abs(target)
-            elif equity > 0.0:
-                quantity = quantities[i, k]
-                value = quantity * market.open_mark[row, assets[i, k]] if quantity != 0.0 else 0.0
-                locked += abs(value) / equity
-                if abs(target * equity - value) > _TOLERANCE * equity:
-                    report.limits[i] |= _UNFILLED
-        room = max(rules.max_gross - locked, 0.0)
-        budget = max(equity, 0.0)
-        if wanted > room * (1.0 + _TOLERANCE):
-            budget *= room / wanted
-            report.limits[i] |= _LOCKED
-        for k in range(assets.shape[1]):
-            target = targets[i, k]
-            order = 0.0
-            if market.tradable[row, assets[i, k]] and not np.isnan(target):
-                order = target * budget / market.open_mark[row, assets[i, k]] - quantities[i, k]
-            orders[i, k] = order
-
-
-@njit(cache=True)
-def _fill(
-    market: MarketArrays,
-    accounts: Accounts,
-    report: SessionReport,
-    rules: KernelRules,
+@_compiled
+def fill_orders(
+    prices: FloatArray,
+    rates: FloatArray,
+    state: Records,
+    quantity: FloatArray,
+    weights: FloatArray,
+    summary: Records,
+    terms: FloatArray,
+    orders: FloatArray,
+    rules: Records,
+    reward: FloatArray,
     price_shift: FloatArray,
-    skip: BoolArray,
 ) -> None:
-    """Exchange cash for quantities at the (shifted) open and pay the cost of trading."""
-    assets, quantities, orders = accounts.assets, accounts.quantity, report.orders
-    for i in range(skip.shape[0]):
-        if skip[i]:
-            continue
-        row = accounts.row[i]
-        bought = 0.0
-        traded = 0.0
-        cost = 0.0
-        impact = 0.0
-        for k in range(assets.shape[1]):
-            order = orders[i, k]
-            if order != 0.0:
-                asset = assets[i, k]
-                value = order * market.open_mark[row, asset]
-                bought += value
-                traded += abs(value)
-                cost += abs(value) * market.one_way_cost[asset]
-                impact += value * price_shift[asset]
-                quantities[i, k] += order
-        cost = cost * rules.cost_multiplier + impact
-        accounts.cash[i] -= bought + cost
-        per_equity = 1.0 / report.equity_open[i] if report.equity_open[i] > 0.0 else 0.0
-        report.turnover[i] = traded * per_equity
-        report.cost[i] = cost * per_equity
+    """Second half of ``step_accounts``: fills at the open times 1 + ``price_shift`` (P,), and the session closes."""
+    for i in range(state.shape[0]):
+        row = state[i].row
+        _settle(
+            i, prices[row - 1], prices[row], rates, state, quantity, weights, summary, terms, orders, rules[0], reward,
+            price_shift,
+        )  # fmt: skip
 
 
-@njit(cache=True)
+@_compiled
+def trade_weights(
+    prices: FloatArray,
+    rates: FloatArray,
+    events: FloatArray,
+    carry: FloatArray,
+    overnight: FloatArray,
+    returns: Float32Array,
+    num_observed: IntArray,
+    state: Records,
+    assets: IntArray,
+    quantity: FloatArray,
+    weights: FloatArray,
+    summary: Records,
+    terms: FloatArray,
+    targets: FloatArray,
+    orders: FloatArray,
+    rules: Records,
+    reward: FloatArray,
+    scratch: FloatArray,
+    no_shift: FloatArray,
+    path: Float32Array,
+    worst: Float32Array,
+    decisions: FloatArray,
+    equity: FloatArray,
+    path_summary: Records,
+    path_gross: FloatArray,
+    path_weights: FloatArray,
+    path_targets: FloatArray,
+    path_orders: FloatArray,
+) -> None:
+    """Trade whole paths of given weights: ``step_accounts`` over T sessions in one call, one account after another.
+
+    Args:
+        decisions: (N, T, P) target weights, ``[:, t]`` filled at the open of the account's ``t``-th session.
+        equity: (N, T) written: value at the close.
+        path_summary, path_gross: (N, T) written: report of each session, gross exposure at the close; (N, 0) for none.
+        path_weights, path_targets, path_orders: (N, T, P) written; (N, 0, P) for none.
+    """
+    limits = rules[0]
+    for i in range(state.shape[0]):
+        for t in range(decisions.shape[1]):
+            row = state[i].row + 1
+            event_row = row if overnight[row, EVENTFUL] else 0
+            carry_row = row - 1 if carry.shape[0] > 1 else 0
+            _place(
+                i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
+                num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
+                decisions[i, t], WEIGHTS, path, worst,
+            )  # fmt: skip
+            _settle(
+                i, prices[row - 1], prices[row], rates, state, quantity, weights, summary, terms, orders, limits,
+                reward, no_shift,
+            )  # fmt: skip
+            equity[i, t] = state[i].equity
+            if path_summary.shape[1] > 0:
+                path_summary[i, t] = summary[i]
+                path_gross[i, t] = state[i].gross
+            if path_weights.shape[1] > 0:
+                _copy(weights[i], path_weights[i, t])
+                _copy(targets[i], path_targets[i, t])
+                _copy(orders[i], path_orders[i, t])
+
+
+@_inlined
+def _copy(source: FloatArray, out: FloatArray) -> None:
+    for k in range(out.shape[0]):
+        out[k] = source[k]
+
+
+@_compiled
+def write_observations(
+    observation: Float32Array,
+    prices: FloatArray,
+    num_observed: IntArray,
+    state: Records,
+    assets: IntArray,
+    weights: FloatArray,
+    rules: Records,
+    which: BoolArray,
+    observations: Float32Array,
+) -> None:
+    """Observations (N, K, D) of the accounts in ``which`` after the close that they have seen."""
+    for i in range(which.shape[0]):
+        if which[i]:
+            _observe(i, observation, prices, num_observed, state, assets, weights, rules[0], observations)
+
+
+@_compiled
+def decide_targets(
+    prices: FloatArray,
+    returns: Float32Array,
+    num_observed: IntArray,
+    state: Records,
+    assets: IntArray,
+    weights: FloatArray,
+    summary: Records,
+    targets: FloatArray,
+    rules: Records,
+    scratch: FloatArray,
+    no_shift: FloatArray,
+    path: Float32Array,
+    worst: Float32Array,
+    decisions: FloatArray,
+    mode: int,
+) -> None:
+    """Target weights of accounts that trade all assets, as ``step_accounts`` would take them, without trading."""
+    for i in range(state.shape[0]):
+        row = state[i].row
+        _set_targets(
+            state[i], summary[i], prices[row, OBSERVED], num_observed[row], decisions[i], mode, assets[i], weights[i],
+            targets[i], returns, rules[0], path, worst,
+        )  # fmt: skip
+
+
+@_compiled
+def weigh_scores(scores: FloatArray, observed: FloatArray, rules: Records, out: FloatArray) -> None:
+    """Target weights (N, P) of scores (N, P) by size limits alone; ``observed`` is 1 or 0."""
+    for i in range(scores.shape[0]):
+        _weigh_scores(scores[i], observed[i], _count(observed[i]), rules[0], out[i])
+        _limit_sizes(out[i], rules[0])
+
+
+# Rows of the scratch block into which the columns of one account's assets are gathered.
+_RATES_AT = 2 * NUM_FIELDS
+_EVENTS_AT = _RATES_AT + NUM_RATES
+_CARRY_AT = _EVENTS_AT + NUM_EVENTS
+_SCRATCH_ROWS = _CARRY_AT + 1
+
+
+@_inlined
+def _gather(
+    prices: FloatArray,
+    rates: FloatArray,
+    events: FloatArray,
+    carry: FloatArray,
+    row: int,
+    event_row: int,
+    carry_row: int,
+    own: IntArray,
+    scratch: FloatArray,
+) -> None:
+    for k in range(own.shape[0]):
+        a = own[k]
+        for f in range(NUM_FIELDS):
+            scratch[f, k] = prices[row - 1, f, a]
+            scratch[NUM_FIELDS + f, k] = prices[row, f, a]
+        for f in range(NUM_RATES):
+            scratch[_RATES_AT + f, k] = rates[f, a]
+        for f in range(NUM_EVENTS):
+            scratch[_EVENTS_AT + f, k] = events[event_row, f, a]
+        scratch[_CARRY_AT, k] = carry[carry_row, a]
+
+
+@_inlined
+def _place(
+    i: int,
+    known: FloatArray,
+    coming: FloatArray,
+    rates: FloatArray,
+    event: FloatArray,
+    carry: FloatArray,
+    night: FloatArray,
+    count: int,
+    returns: Float32Array,
+    state: Records,
+    assets: IntArray,
+    quantity: FloatArray,
+    weights: FloatArray,
+    summary: Records,
+    targets: FloatArray,
+    orders: FloatArray,
+    limits: Any,
+    decision: FloatArray,
+    mode: int,
+    path: Float32Array,
+    worst: Float32Array,
+) -> None:
+    """Everything up to the orders; ``known`` and ``coming`` are the fields of the row seen and of the next one."""
+    account, report = state[i], summary[i]
+    _set_targets(
+        account, report, known[OBSERVED], count, decision, mode, assets[i], weights[i], targets[i], returns,
+        limits, path, worst,
+    )  # fmt: skip
+    account.row += 1
+    _open_session(account, report, known[CLOSE], coming[OPEN], rates, carry, event, night, quantity[i], limits)
+    whole_book = mode != WEIGHTS and night[ALL_TRADABLE] > 0.0
+    budget = max(report.equity_open, 0.0)
+    if not whole_book:
+        budget = _budget(report, coming[OPEN], coming[TRADABLE], quantity[i], targets[i], limits)
+    _size_orders(report, known[CAPACITY], coming, budget, quantity[i], targets[i], orders[i], limits)
+
+
+@_inlined
+def _set_targets(
+    account: Any,
+    report: Any,
+    observed: FloatArray,
+    count: int,
+    decision: FloatArray,
+    mode: int,
+    own: IntArray,
+    weight: FloatArray,
+    target: FloatArray,
+    returns: Float32Array,
+    limits: Any,
+    path: Float32Array,
+    worst: Float32Array,
+) -> None:
+    """Target weights within all limits, from what is known after the close."""
+    bound = _decide(observed, count, decision, mode, weight, target, limits)
+    bound |= _limit_sizes(target, limits)
+    bound |= _limit_risk(account, report, own, target, returns, limits, path, worst)
+    bound |= _limit_turnover(account, report, own, weight, target, returns, limits, path, worst)
+    report.limits = bound | _stop(account, target, limits)
+
+
+@_inlined
+def _settle(
+    i: int,
+    known: FloatArray,
+    coming: FloatArray,
+    rates: FloatArray,
+    state: Records,
+    quantity: FloatArray,
+    weights: FloatArray,
+    summary: Records,
+    terms: FloatArray,
+    orders: FloatArray,
+    limits: Any,
+    reward: FloatArray,
+    price_shift: FloatArray,
+) -> None:
+    """Fills at the open, then the close."""
+    _fill(state[i], summary[i], known, coming[OPEN], rates, quantity[i], orders[i], price_shift, limits)
+    _close_session(state[i], summary[i], coming[CLOSE], quantity[i], weights[i], terms[i], reward)
+
+
+@_inlined
+def _decide(
+    observed: FloatArray,
+    count: int,
+    decision: FloatArray,
+    mode: int,
+    weight: FloatArray,
+    target: FloatArray,
+    limits: Any,
+) -> int:
+    """Targets before the limits on the whole book, from what is known after the close."""
+    if mode == SCORES:
+        return _weigh_scores(decision, observed, count, limits, target)
+    if mode == CHANGES:
+        unit = _position_unit(count, limits)
+        for k in range(decision.shape[0]):
+            target[k] = (weight[k] + min(max(decision[k], -1.0), 1.0) * unit) * observed[k]
+        return _limit_weights(target, limits, target)
+    return _limit_weights(decision, limits, target)
+
+
+@_inlined
+def _weigh_scores(scores: FloatArray, observed: FloatArray, count: int, limits: Any, out: FloatArray) -> int:
+    """Target weights of one account's scores."""
+    unit = _position_unit(count, limits)
+    floor = limits.floor
+    lowest = 0.0
+    for k in range(scores.shape[0]):
+        score = scores[k]
+        lowest = min(lowest, score * observed[k])
+        out[k] = min(max(score, floor), 1.0) * unit * observed[k]
+    return _LONG_ONLY if floor == 0.0 and lowest < 0.0 else 0
+
+
+@_inlined
+def _limit_weights(wanted: FloatArray, limits: Any, out: FloatArray) -> int:
+    """Weights cut asset by asset; NaN (no order) stays."""
+    highest, floor = limits.max_weight, limits.floor * limits.max_weight
+    negative, above = 0.0, 0.0
+    for k in range(wanted.shape[0]):
+        value = wanted[k]
+        negative += 1.0 if value < 0.0 else 0.0
+        above += 1.0 if abs(value) > highest else 0.0
+        value = highest if value > highest else value
+        out[k] = floor if value < floor else value
+    bound = _MAX_WEIGHT if above > 0.0 else 0
+    return bound | _LONG_ONLY if negative > 0.0 and limits.floor == 0.0 else bound
+
+
+@_inlined
+def _position_unit(count: int, limits: Any) -> float:
+    if count == 0:
+        return 0.0
+    return min(limits.max_weight, limits.concentration * limits.max_gross / count)
+
+
+@_inlined
+def _limit_sizes(target: FloatArray, limits: Any) -> int:
+    """Scale targets to the effective number of positions, net and gross exposure."""
+    gross, net, squares = _exposures(target)
+    bound = 0
+    if squares > limits.max_squares * (1.0 + _TOLERANCE):
+        factor = np.sqrt(limits.max_squares / squares)
+        _scale(target, factor)
+        gross, net = gross * factor, net * factor
+        bound |= _EFFECTIVE_POSITIONS
+    if abs(net) > limits.max_net * (1.0 + _TOLERANCE):
+        heavy = 0.5 * (gross + abs(net))
+        factor = (heavy - abs(net) + limits.max_net) / heavy
+        sign = 1.0 if net > 0.0 else -1.0
+        for k in range(target.shape[0]):
+            target[k] *= factor if target[k] * sign > 0.0 else 1.0
+        gross -= abs(net) - limits.max_net
+        bound |= _MAX_NET
+    if gross > limits.max_gross * (1.0 + _TOLERANCE):
+        _scale(target, limits.max_gross / gross)
+        bound |= _MAX_GROSS
+    return bound
+
+
+@_inlined
+def _exposures(target: FloatArray) -> tuple[float, float, float]:
+    """Sums of absolute, signed and squared weights; NaN counts as 0."""
+    gross, net, squares = 0.0, 0.0, 0.0
+    for k in range(target.shape[0]):
+        value = 0.0 if np.isnan(target[k]) else target[k]
+        gross += abs(value)
+        net += value
+        squares += value * value
+    return gross, net, squares
+
+
+@_inlined
+def _scale(target: FloatArray, factor: float) -> None:
+    for k in range(target.shape[0]):
+        target[k] *= factor
+
+
+@_inlined
+def _limit_risk(
+    account: Any,
+    report: Any,
+    own: IntArray,
+    target: FloatArray,
+    returns: Float32Array,
+    limits: Any,
+    path: Float32Array,
+    worst: Float32Array,
+) -> int:
+    """Scale targets by what the last sessions would have done to them: all three measures scale with the weights."""
+    report.volatility, report.value_at_risk, report.expected_shortfall = 0.0, 0.0, 0.0
+    if not limits.measure_risk:
+        return 0
+    sessions = min(limits.risk_window, account.row)
+    if sessions < _MIN_RISK_SESSIONS:
+        return 0
+    _replay(own, target, returns, account.row + 1 - sessions, path[:sessions])
+    volatility = _deviation(path[:sessions])
+    value_at_risk, shortfall = 0.0, 0.0
+    if limits.max_var < np.inf or limits.max_cvar < np.inf:
+        value_at_risk, shortfall = _tail(path[:sessions], worst[: _tail_size(sessions, limits.tail_share)])
+    factor, bound = 1.0, 0
+    if volatility > limits.max_volatility * (1.0 + _TOLERANCE):
+        factor, bound = limits.max_volatility / volatility, _MAX_VOLATILITY
+    elif limits.scale_up > 0.0 and volatility > 0.0:
+        factor = min(limits.max_volatility / volatility, _room(target, limits))
+        bound = _MAX_VOLATILITY if factor > 1.0 + _TOLERANCE else 0
+    if value_at_risk * factor > limits.max_var * (1.0 + _TOLERANCE):
+        factor, bound = limits.max_var / value_at_risk, bound | _MAX_VAR
+    if shortfall * factor > limits.max_cvar * (1.0 + _TOLERANCE):
+        factor, bound = limits.max_cvar / shortfall, bound | _MAX_CVAR
+    if factor != 1.0:
+        _scale(target, factor)
+    report.volatility = volatility * factor
+    report.value_at_risk = value_at_risk * factor
+    report.expected_shortfall = shortfall * factor
+    return bound
+
+
+@_inlined
+def _room(target: FloatArray, limits: Any) -> float:
+    """Largest factor on the weights that keeps every limit on their size."""
+    gross, net, squares = _exposures(target)
+    largest = 0.0
+    for k in range(target.shape[0]):
+        largest = max(largest, 0.0 if np.isnan(target[k]) else abs(target[k]))
+    if largest == 0.0:
+        return 1.0
+    factor = min(limits.max_weight / largest, limits.max_gross / gross, np.sqrt(limits.max_squares / squares))
+    return max(1.0, min(factor, limits.max_net / abs(net)) if net != 0.0 else factor)
+
+
+@_inlined
+def _replay(own: IntArray, target: FloatArray, returns: Float32Array, start: int, path: Float32Array) -> None:
+    """Daily returns of the book of targets over past sessions; assets without a return there count as unmoved."""
+    sessions = path.shape[0]
+    path[:] = np.float32(0.0)
+    for k in range(own.shape[0]):
+        if target[k] != 0.0 and not np.isnan(target[k]):
+            weight = np.float32(target[k])
+            past = returns[own[k]][start : start + sessions]
+            for s in range(sessions):
+                path[s] += weight * past[s]
+
+
+@_inlined
+def _deviation(path: Float32Array) -> float:
+    """Sample standard deviation."""
+    total, squares = 0.0, 0.0
+    for s in range(path.shape[0]):
+        value = np.float64(path[s])
+        total += value
+        squares += value * value
+    sessions = path.shape[0]
+    return np.sqrt(max(squares - total * total / sessions, 0.0) / (sessions - 1))
+
+
+@_inlined
+def _tail(path: Float32Array, worst: Float32Array) -> tuple[float, float]:
+    """Loss at the edge of the tail and mean loss in it: the ``len(worst)`` smallest returns, found by insertion."""
+    size = worst.shape[0]
+    worst[:] = np.float32(np.inf)
+    for s in range(path.shape[0]):
+        value = path[s]
+        if value < worst[size - 1]:
+            place = size - 1
+            while place > 0 and worst[place - 1] > value:
+                worst[place] = worst[place - 1]
+                place -= 1
+            worst[place] = value
+    total = 0.0
+    for j in range(size):
+        total += worst[j]
+    return -np.float64(worst[size - 1]), -total / size
+
+
+@_inlined
+def _tail_size(sessions: int, share: float) -> int:
+    return max(1, int(np.ceil(share * sessions - _TOLERANCE)))
+
+
+@_inlined
+def _limit_turnover(
+    account: Any,
+    report: Any,
+    own: IntArray,
+    weight: FloatArray,
+    target: FloatArray,
+    returns: Float32Array,
+    limits: Any,
+    path: Float32Array,
+    worst: Float32Array,
+) -> int:
+    """Go only a part of the way; if what is held breaks a limit by itself, the limit comes first."""
+    if limits.max_turnover == np.inf:
+        return 0
+    distance = 0.0
+    for k in range(target.shape[0]):
+        step = target[k] - weight[k]
+        distance += 0.0 if np.isnan(step) else abs(step)
+    if distance <= limits.max_turnover * (1.0 + _TOLERANCE):
+        return 0
+    share = limits.max_turnover / distance
+    for k in range(target.shape[0]):
+        target[k] = weight[k] + share * (target[k] - weight[k])
+    bound = _limit_weights(target, limits, target) | _limit_sizes(target, limits)
+    bound |= _limit_risk(account, report, own, target, returns, limits, path, worst)
+    return bound | _MAX_TURNOVER
+
+
+@_inlined
+def _stop(account: Any, target: FloatArray, limits: Any) -> int:
+    """Out of the market after a fall from the peak, and back after a while with a new peak."""
+    if limits.drawdown_stop == np.inf:
+        return 0
+    if account.stopped > 0:
+        account.stopped -= 1
+        if account.stopped == 0:
+            account.peak = account.equity
+            return 0
+    elif account.equity <= account.peak * (1.0 - limits.drawdown_stop):
+        account.stopped = limits.reentry_sessions
+    else:
+        return 0
+    target[:] = 0.0
+    return _DRAWDOWN_STOP
+
+
+@_inlined
+def _open_session(
+    account: Any,
+    report: Any,
+    close: FloatArray,
+    opening: FloatArray,
+    rates: FloatArray,
+    carry: FloatArray,
+    event: FloatArray,
+    night: FloatArray,
+    held: FloatArray,
+    limits: Any,
+) -> None:
+    """Interest on cash, what positions cost or earn overnight, events, and the account's value at the open."""
+    borrow, holding = rates[BORROW], rates[HOLDING]
+    paid, value = 0.0, 0.0
+    for k in range(held.shape[0]):
+        own = held[k] * close[k]
+        paid += max(-own, 0.0) * borrow[k] + abs(own) * holding[k] - own * carry[k]
+        value += held[k] * opening[k]
+    days = night[DAYS]
+    report.carrying = paid * days
+    report.interest = days * (account.cash * night[CASH_RATE] - max(-account.cash, 0.0) * limits.debit_rate)
+    report.dividends, report.delisting = 0.0, 0.0
+    account.cash += report.interest - report.carrying
+    if night[EVENTFUL]:
+        value = _apply_events(account, report, close, opening, event, held, limits)
+    equity = account.cash + value
+    if equity <= 0.0:
+        account.cash = equity
+        held[:] = 0.0
+    report.equity_open = equity
+
+
+@_inlined
+def _apply_events(
+    account: Any,
+    report: Any,
+    close: FloatArray,
+    opening: FloatArray,
+    event: FloatArray,
+    held: FloatArray,
+    limits: Any,
+) -> float:
+    """Splits change units, dividends pay cash, a delisted position goes at the last close less a haircut.
+
+    Returns the value of the positions at the open.
+    """
+    split, dividend, delisted = event[SPLIT], event[DIVIDEND], event[DELISTED]
+    paid, lost, proceeds, worth = 0.0, 0.0, 0.0, 0.0
+    for k in range(held.shape[0]):
+        if delisted[k] > 0.0:
+            value = held[k] * close[k]
+            proceeds += value
+            lost += limits.delisting_haircut * abs(value)
+            held[k] = 0.0
+        else:
+            held[k] *= split[k]
+            paid += held[k] * dividend[k]
+            worth += held[k] * opening[k]
+    report.dividends = paid
+    report.delisting = lost
+    account.cash += paid + proceeds - lost
+    return worth
+
+
+@_inlined
+def _budget(
+    report: Any, opening: FloatArray, tradable: FloatArray, held: FloatArray, target: FloatArray, limits: Any
+) -> float:
+    """Value that target weights refer to: less than the account's where positions that cannot be sold take room."""
+    equity = max(report.equity_open, 0.0)
+    wanted, locked, missed = 0.0, 0.0, 0.0
+    for k in range(held.shape[0]):
+        value = held[k] * opening[k]
+        fills = tradable[k] > 0.0 and not np.isnan(target[k])
+        wanted += abs(target[k]) if fills else 0.0
+        locked += 0.0 if fills else abs(value)
+        missed += 1.0 if not fills and abs(target[k] * equity - value) > _TOLERANCE * equity else 0.0
+    if equity == 0.0:
+        return 0.0
+    report.limits |= _UNFILLED if missed > 0.0 else 0
+    room = max(limits.max_gross - locked / equity, 0.0)
+    if wanted <= room * (1.0 + _TOLERANCE):
+        return equity
+    report.limits |= _LOCKED
+    return equity * room / wanted
+
+
+@_inlined
+def _size_orders(
+    report: Any,
+    capacity: FloatArray,
+    coming: FloatArray,
+    budget: float,
+    held: FloatArray,
+    target: FloatArray,
+    order: FloatArray,
+    limits: Any,
+) -> None:
+    """Order quantities that move the account to its targets, as far as assets are tradable and volume allows."""
+    opening, units, tradable = coming[OPEN], coming[UNITS], coming[TRADABLE]
+    dust = _DUST * budget
+    per_capital = 1.0 / limits.capital
+    cut = 0.0
+    for k in range(held.shape[0]):
+        wish = target[k] * budget - held[k] * opening[k]
+        wish = wish if tradable[k] > 0.0 and abs(wish) > dust else 0.0
+        most = capacity[k] * per_capital
+        cut += 1.0 if abs(wish) > most else 0.0
+        wish = most if wish > most else wish
+        wish = -most if wish < -most else wish
+        order[k] = wish * units[k]
+    report.limits |= _PARTICIPATION if cut > 0.0 else 0
+
+
+@_inlined
+def _fill(
+    account: Any,
+    report: Any,
+    known: FloatArray,
+    opening: FloatArray,
+    rates: FloatArray,
+    held: FloatArray,
+    order: FloatArray,
+    price_shift: FloatArray,
+    limits: Any,
+) -> None:
+    """Exchange cash for units at the open and pay the cost of trading."""
+    half_spread, impact_per_root = known[HALF_SPREAD], known[IMPACT]
+    rate, per_unit, least = rates[COMMISSION], rates[PER_UNIT], rates[MIN_COMMISSION]
+    per_capital = 1.0 / limits.capital
+    root = limits.root_capital * limits.own_impact
+    bought, traded, commission, spread, impact = 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(held.shape[0]):
+        value = order[k] * opening[k]
+        size = abs(value)
+        bought += value
+        traded += size
+        fee = size * rate[k] + abs(order[k]) * per_unit[k]
+        commission += max(fee, least[k] * per_capital) if size > 0.0 else 0.0
+        spread += size * half_spread[k]
+        impact += size * impact_per_root[k] * np.sqrt(size) * root + value * price_shift[k]
+        held[k] += order[k]
+    factor = account.cost_multiplier
+    report.commission, report.spread, report.impact = commission * factor, spread * factor, impact * factor
+    cost = report.commission + report.spread + report.impact
+    account.cash -= bought + cost
+    per_equity = 1.0 / report.equity_open if report.equity_open > 0.0 else 0.0
+    report.turnover = traded * per_equity
+    report.cost = (cost + report.carrying) * per_equity
+
+
+@_inlined
 def _close_session(
-    market: MarketArrays, accounts: Accounts, report: SessionReport, rules: KernelRules, skip: BoolArray
+    account: Any,
+    report: Any,
+    close: FloatArray,
+    held: FloatArray,
+    weight: FloatArray,
+    terms: FloatArray,
+    reward: FloatArray,
 ) -> None:
-    """Pay borrow, value the accounts at the close, and work out the terms of the reward."""
-    assets, quantities, weights = accounts.assets, accounts.quantity, accounts.weights
-    for i in range(skip.shape[0]):
-        if skip[i]:
-            continue
-        row = accounts.row[i]
-        held = 0.0
-        short = 0.0
-        gross = 0.0
-        for k in range(assets.shape[1]):
-            quantity = quantities[i, k]
-            value = quantity * market.close_mark[row, assets[i, k]] if quantity != 0.0 else 0.0
-            weights[i, k] = value
-            held += value
-            gross += abs(value)
-            if quantity < 0.0:
-                short += abs(value)
-        borrow = short * rules.borrow_per_session
-        if report.equity_open[i] > 0.0:
-            report.cost[i] += borrow / report.equity_open[i]
-        accounts.cash[i] -= borrow
-        equity = accounts.cash[i] + held
-        if equity <= 0.0:
-            accounts.cash[i] = equity
-            quantities[i, :] = 0.0
-        per_equity = 1.0 / equity if equity > 0.0 else 0.0
-        for k in range(assets.shape[1]):
-            weights[i, k] *= per_equity
-        accounts.gross[i] = gross * per_equity
-        before = accounts.equity[i]
-        accounts.equity[i] = equity
-        accounts.peak[i] = max(accounts.peak[i], equity)
-        log_return = np.log(max(equity / before, _WORST_RATIO)) if before > 0.0 else 0.0
-        report.log_return[i] = log_return
-        report.risk_penalty[i] = 0.5 * rules.risk_aversion * log_return * log_return
+    """Value the account at the close and work out the reward."""
+    value, gross, squares = 0.0, 0.0, 0.0
+    for k in range(held.shape[0]):
+        own = held[k] * close[k]
+        weight[k] = own
+        value += own
+        gross += abs(own)
+        squares += own * own
+    equity = account.cash + value
+    if equity <= 0.0:
+        account.cash = equity
+        held[:] = 0.0
+    per_equity = 1.0 / equity if equity > 0.0 else 0.0
+    _scale(weight, per_equity)
+    account.gross = gross * per_equity
+    before = account.equity
+    account.equity = equity
+    account.peak = max(account.peak, equity)
+    log_return = np.log(max(equity / before, _WORST_RATIO)) if before > 0.0 else 0.0
+    report.log_return = log_return
+    loss = min(log_return, 0.0)
+    terms[0] = reward[0] * log_return
+    terms[1] = reward[1] * -0.5 * log_return * log_return
+    terms[2] = reward[2] * _differential_sharpe(account, log_return) if reward[2] > 0.0 else 0.0
+    terms[3] = reward[3] * -0.5 * loss * loss
+    terms[4] = reward[4] * (max(equity, 0.0) / account.peak - 1.0)
+    terms[5] = reward[5] * -report.cost
+    terms[6] = reward[6] * -report.turnover
+    terms[7] = reward[7] * -squares * per_equity * per_equity
+    terms[8] = 0.0
+    report.reward = (
+        terms[0] + terms[1] + terms[2] + terms[3] + terms[4] + terms[5] + terms[6] + terms[7]
+    )  # fmt: skip
 
 
-@njit(cache=True)
-def _write_account_columns(
-    i: int, accounts: Accounts, rules: KernelRules, line: Float32Array, num_columns: int
+@_inlined
+def _differential_sharpe(account: Any, log_return: float) -> float:
+    mean, square = account.mean_return, account.mean_square
+    variance = square - mean * mean
+    value = 0.0
+    if variance > _NO_VARIANCE:
+        rise, spread = log_return - mean, log_return * log_return - square
+        value = (square * rise - 0.5 * mean * spread) / variance**1.5
+    account.mean_return = mean + _SHARPE_RATE * (log_return - mean)
+    account.mean_square = square + _SHARPE_RATE * (log_return * log_return - square)
+    return min(max(value * _SHARPE_RATE, -1.0), 1.0)
+
+
+@_inlined
+def _observe(
+    i: int,
+    observation: Float32Array,
+    prices: FloatArray,
+    num_observed: IntArray,
+    state: Records,
+    assets: IntArray,
+    weights: FloatArray,
+    limits: Any,
+    observations: Float32Array,
 ) -> None:
-    """Fill in position, gross exposure and drawdown next to the features and the observed mask."""
-    num_held = accounts.assets.shape[1]
-    count = 0
-    for k in range(num_held):
-        count += line[(k + 1) * num_columns - 3] > 0.0
-    unit = _position_unit(count, rules)
+    """Features and mask, then position, gross exposure and drawdown of one account."""
+    num_held, num_columns = observations.shape[1], observations.shape[2]
+    line = observations[i].reshape(num_held * num_columns)
+    own, row = assets[i], state[i].row
+    whole = num_held == observation.shape[0 if limits.window > 1 else 1]
+    count = num_observed[row]
+    # Slices on both sides let LLVM turn the loops into block copies; scalar indices are several times slower.
+    if limits.window > 1:
+        start, length = row + 1 - limits.window, num_columns - ACCOUNT_COLUMNS
+        for k in range(num_held):
+            source = observation[own[k]][start : row + 1].reshape(length)
+            target = line[k * num_columns : k * num_columns + length]
+            for j in range(length):
+                target[j] = source[j]
+            line[(k + 1) * num_columns - 3] = prices[row, OBSERVED, own[k]]
+    elif whole:
+        source = observation[row].reshape(num_held * num_columns)
+        for j in range(line.shape[0]):
+            line[j] = source[j]
+    else:
+        for k in range(num_held):
+            source = observation[row, own[k]]
+            target = line[k * num_columns : (k + 1) * num_columns]
+            for j in range(num_columns):
+                target[j] = source[j]
+    if not whole:
+        count = 0
+        for k in range(num_held):
+            count += line[(k + 1) * num_columns - 3] > 0.0
+    unit = _position_unit(count, limits)
     per_unit = 1.0 / unit if unit > 0.0 else 0.0
-    gross = np.float32(accounts.gross[i])
-    drawdown = np.float32(accounts.equity[i] / accounts.peak[i] - 1.0)
+    gross = np.float32(state[i].gross)
+    drawdown = np.float32(state[i].equity / state[i].peak - 1.0)
     for k in range(num_held):
         end = (k + 1) * num_columns
-        line[end - 4] = np.float32(accounts.weights[i, k] * per_unit) * line[end - 3]
+        seen = line[end - 3]
+        line[end - 4] = np.float32(weights[i, k] * per_unit) * seen
+        line[end - 3] = seen
         line[end - 2] = gross
         line[end - 1] = drawdown
+
+
+@_inlined
+def _count(flags: FloatArray) -> int:
+    total = 0
+    for k in range(flags.shape[0]):
+        total += flags[k] > 0.0
+    return total
+
+
+def _or_none(limit: float | None) -> float:
+    return np.inf if limit is None else limit

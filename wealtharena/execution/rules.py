@@ -1,18 +1,23 @@
-"""The limits and carrying costs that one agent's accounts trade under."""
+"""The limits that one agent's accounts trade under."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+from typing import Any
 
 from wealtharena.core.asset_class import META_AGENT, AssetClass
 from wealtharena.core.errors import SettingsError, unknown_name
-from wealtharena.markets import MARKETS
-from wealtharena.settings.models import AgentSettings, Settings
+from wealtharena.settings.models import RiskSettings, Settings
 
 _BPS = 1e4
+_OWN_FIELDS = ("long_only", "capital", "debit_rate")
 
 
 @dataclass(frozen=True, slots=True)
 class TradingRules:
-    """What the execution kernel enforces on every account.
+    """What the execution kernel enforces on every account; None is no limit.
+
+    Targets are first cut asset by asset, then scaled: position, effective positions, net, gross, volatility, value at
+    risk, expected shortfall, turnover. Limits on targets hold at the fill, whatever the open is.
 
     Attributes:
         long_only: negative scores and weights count as 0.
@@ -20,8 +25,19 @@ class TradingRules:
         max_gross: largest sum of absolute target weights.
         concentration: weight of a full position, as a multiple of an equal share of ``max_gross``.
         delisting_haircut: share of a position's value lost when its asset is delisted, long or short.
-        borrow_per_session: cost of a short position per session, as a fraction of its value at the close.
-        risk_aversion: reward per session is the log return less ``risk_aversion / 2`` times its square.
+        max_net: largest absolute sum of target weights.
+        max_turnover: largest sum of absolute differences between target and held weights; the other limits come first,
+            and a stopped account sells at once.
+        min_effective_positions: squared target weights sum to at most ``max_gross**2`` over this.
+        max_volatility: yearly, over ``risk_window``.
+        scale_to_volatility: scales smaller books up to ``max_volatility``.
+        max_var, max_cvar: daily historical value at risk and expected shortfall at ``risk_confidence``, as fractions.
+        risk_confidence: in [0.5, 1).
+        risk_window: sessions that volatility and value at risk are taken from; with fewer than 21 known, neither binds.
+        drawdown_stop: fall from the peak at which everything is sold, as a fraction.
+        reentry_sessions: sessions in cash after that; the peak counts anew from there.
+        capital: currency that one unit of equity stands for.
+        debit_rate: yearly margin over the cash rate on borrowed cash, as a fraction.
     """
 
     long_only: bool
@@ -29,38 +45,64 @@ class TradingRules:
     max_gross: float
     concentration: float
     delisting_haircut: float
-    borrow_per_session: float
-    risk_aversion: float
+    max_net: float | None = None
+    max_turnover: float | None = None
+    min_effective_positions: float = 1.0
+    max_volatility: float | None = None
+    scale_to_volatility: bool = False
+    max_var: float | None = None
+    max_cvar: float | None = None
+    risk_confidence: float = 0.95
+    risk_window: int = 63
+    drawdown_stop: float | None = None
+    reentry_sessions: int = 21
+    capital: float = 1_000_000.0
+    debit_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if value is not None and not math.isfinite(value):
+                raise SettingsError(f"{entry.name} must be finite (None is no limit), got {value}")
+        for name in ("max_weight", "max_gross", "max_net", "max_turnover", "max_volatility", "max_var", "max_cvar"):
+            value = getattr(self, name)
+            if value is not None and value < 0.0:
+                raise SettingsError(f"{name} must be at least 0, got {value}")
+        if self.capital <= 0.0 or self.risk_window < 2 or self.min_effective_positions < 1.0:
+            raise SettingsError(
+                "capital must be above 0, risk_window at least 2 and min_effective_positions at least 1, "
+                f"got {self.capital}, {self.risk_window} and {self.min_effective_positions}"
+            )
+
+    @classmethod
+    def unlimited(cls, **changes: Any) -> "TradingRules":
+        """Rules that bind nowhere: long and short, up to the whole account in one asset; ``changes`` by name."""
+        values: dict[str, Any] = {
+            "long_only": False,
+            "max_weight": 1.0,
+            "max_gross": 1.0,
+            "concentration": 1.0,
+            "delisting_haircut": 0.0,
+        }
+        return cls(**values | changes)
 
     @classmethod
     def from_settings(cls, settings: Settings, agent: str) -> "TradingRules":
-        """Rules of one agent; ``meta`` is long only, pays no borrow and has the default risk aversion.
+        """Rules of one agent; ``meta`` is long only.
 
         Raises:
             SettingsError: ``agent`` is neither ``meta`` nor an asset class with a recipe in ``settings.agents``.
         """
-        if agent == META_AGENT:
-            long_only, borrow = True, 0.0
-            risk_aversion = float(AgentSettings.model_fields["risk_aversion"].default)
-        else:
-            if agent not in settings.agents or agent not in set(AssetClass):
-                raise SettingsError(unknown_name("agent", agent, [META_AGENT, *settings.agents]))
-            recipe = settings.agents[agent]
-            long_only, risk_aversion = recipe.long_only, recipe.risk_aversion
-            borrow = _borrow_per_session(settings, AssetClass(agent))
-        risk = settings.risk
+        if agent != META_AGENT and (agent not in settings.agents or agent not in set(AssetClass)):
+            raise SettingsError(unknown_name("agent", agent, [META_AGENT, *settings.agents]))
+        risk = settings.risk_of(agent)
+        limits = {entry.name: getattr(risk, entry.name) for entry in fields(cls) if entry.name not in _OWN_FIELDS}
         return cls(
-            long_only=long_only,
-            max_weight=risk.max_weight,
-            max_gross=risk.max_gross,
-            concentration=risk.concentration,
-            delisting_haircut=risk.delisting_haircut,
-            borrow_per_session=borrow,
-            risk_aversion=risk_aversion,
+            long_only=agent == META_AGENT or settings.agents[agent].long_only,
+            capital=settings.execution.capital,
+            debit_rate=settings.execution.debit_bps_per_year / _BPS,
+            **limits,
         )
 
 
-def _borrow_per_session(settings: Settings, asset_class: AssetClass) -> float:
-    if asset_class not in settings.costs:
-        raise SettingsError(unknown_name("cost class", asset_class, [str(name) for name in settings.costs]))
-    return settings.costs[asset_class].borrow_bps_per_year / _BPS / MARKETS[asset_class].annualisation
+assert {entry.name for entry in fields(TradingRules)} - set(_OWN_FIELDS) <= set(RiskSettings.model_fields)  # noqa: S101
