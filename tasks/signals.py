@@ -104,7 +104,7 @@ def _signal_meta(night: Night) -> SignalsReceipt:
     if meta is None:
         fused = fixed_allocation(names, night.settings.meta.fusion_weights)
         # An agent is an asset of the combined account, under the limit that the fusion was scored with.
-        label, shares = "weighted fusion", np.minimum(fused, night.settings.risk.max_weight).tolist()
+        label, shares = "weighted fusion", np.minimum(fused, night.settings.risk_of(META_AGENT).max_weight).tolist()
     else:
         rules = TradingRules.from_settings(night.settings, META_AGENT)
         window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))

@@ -20,7 +20,7 @@ from wealtharena.agents.specs import AGENTS
 from wealtharena.core import CheckpointRef, MarketPanel
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.evaluation.windows import window_dates
-from wealtharena.execution import TradingRules
+from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.serving.bundle import verify_bundle
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
@@ -111,12 +111,13 @@ def train_once(
     dates: dict[str, Any],
 ) -> TrainingReceipt:
     """The receipt of a training; the stored one if an equal training was done before and its bundle is intact."""
-    training = night.settings.training
+    training, reward = night.settings.training, RewardWeights.from_settings(night.settings, agent)
     inputs = {
         "recipe": recipe.model_dump(mode="json"),
         "train": train.content_hash,
         "validation": validation.content_hash,
         "rules": asdict(rules),
+        "reward": asdict(reward),
         "episode_days": training.episode_days,
         "evaluations": training.evaluations,
         "seed": night.settings.seed,
@@ -127,6 +128,7 @@ def train_once(
         panel_train=train,
         panel_validation=validation,
         rules=rules,
+        reward=reward,
         training=training,
         seed=night.settings.seed,
         output_dir=night.folder / "training" / agent,

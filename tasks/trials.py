@@ -106,12 +106,10 @@ def _fusion_shares(night: Night, books: Books) -> FloatArray:
 
 
 def _book_rules(night: Night) -> TradingRules:
-    """The combined account may hold what any of its agents holds, and borrows at the dearest of their rates."""
+    """The combined account may be short if any of its agents may."""
     own = [TradingRules.from_settings(night.settings, agent) for agent in night.traded]
-    short = [rules for rules in own if not rules.long_only]
     meta = TradingRules.from_settings(night.settings, META_AGENT)
-    borrow = max((rules.borrow_per_session for rules in short), default=0.0)
-    return replace(meta, long_only=not short, borrow_per_session=borrow)
+    return replace(meta, long_only=all(rules.long_only for rules in own))
 
 
 def _trials(

@@ -11,17 +11,29 @@ import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import ExecutionError, SettingsError, unknown_name
-from wealtharena.core.panel import Float32Array, MarketPanel
+from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.episodes import EpisodeSampler
 from wealtharena.envs.price_impact import price_shift
-from wealtharena.envs.spaces import action_space, observation_shape, observation_space, scores_of
-from wealtharena.execution.accounts import empty_report, open_accounts, reopen_accounts
-from wealtharena.execution.kernel import fill_orders, kernel_rules, place_orders, write_observations
+from wealtharena.envs.spaces import action_space, observation_shape, observation_space
+from wealtharena.execution.accounts import REPORT, empty_report, open_accounts, reopen_accounts
+from wealtharena.execution.columns import OPEN
+from wealtharena.execution.kernel import (
+    SCORES,
+    fill_orders,
+    kernel_rules,
+    padded_decisions,
+    place_orders,
+    workspace,
+    write_observations,
+)
 from wealtharena.execution.market import market_arrays
+from wealtharena.execution.reward import TERMS, RewardWeights
 from wealtharena.execution.rules import TradingRules
 from wealtharena.markets.frames import panel_from_frames
 from wealtharena.settings.models import Settings
+
+_COORDINATION = TERMS.index("coordination")
 
 Observations = dict[str, Float32Array]
 Infos = dict[str, dict[str, Any]]
@@ -39,6 +51,7 @@ class MultiAgentConfig:
         asset_class: whose indicators and costs apply to ``data`` and to the demo market.
         agents: names, or how many (``agent_0``, ``agent_1`` …).
         rules: limits of every account; empty: those of the asset class.
+        reward: weights of the reward's terms, ``coordination`` among them.
         episode_days: sessions of an episode.
         seed: of the generator that draws episodes.
         impact: strength of price impact, see ``price_shift``; 0 turns it off.
@@ -52,6 +65,7 @@ class MultiAgentConfig:
     asset_class: AssetClass = AssetClass.STOCKS
     agents: tuple[str, ...] | list[str] | int = 3
     rules: TradingRules | None = None
+    reward: RewardWeights = field(default_factory=RewardWeights)
     episode_days: int = 126
     seed: int = 0
     impact: float = 1.0
@@ -65,7 +79,9 @@ class WealthArenaMultiAgentRLEnv:
 
     All agents decide after the close of session ``t``. Their orders meet at the open of ``t + 1``: the net flow in an
     asset shifts the price at which every one of them fills (``price_shift``, with volume and volatility as known at
-    ``t``). Prices themselves follow the panel. A bankrupt agent leaves the episode; ``"__all__"`` ends it.
+    ``t``). Prices themselves follow the panel. A bankrupt agent leaves the episode; ``"__all__"`` ends it. The reward
+    has one term more than that of an account alone: ``coordination``, minus the overlap of an agent's weights with the
+    mean of the others' (their product summed over the assets), so that crowding into one trade costs.
 
     Attributes:
         possible_agents: all agents; ``agent_ids`` is the same.
@@ -85,14 +101,22 @@ class WealthArenaMultiAgentRLEnv:
         self.agents: list[str] = []
         self._panel = _panel(self.config)
         account_rules = self.config.rules or TradingRules.from_settings(Settings(), self.config.asset_class)
-        self._env_config = EnvConfig(account_rules, episode_days=self.config.episode_days)
-        self._sampler = EpisodeSampler(self._panel, self._env_config)
+        self._env_config = EnvConfig(
+            account_rules,
+            reward=self.config.reward,
+            episode_days=self.config.episode_days,
+            cost_multiplier=self.config.cost_multiplier,
+        )
+        self._market = market_arrays(self._panel)
+        self._sampler = EpisodeSampler(self._market, self._env_config)
         num_agents, num_assets = len(self.possible_agents), len(self._panel.symbols)
         num_features = len(self._panel.feature_names)
         self.observation_spaces = {name: observation_space(num_assets, num_features) for name in self.possible_agents}
         self.action_spaces = {name: action_space(self._env_config, num_assets) for name in self.possible_agents}
-        self._market = market_arrays(self._panel)
-        self._rules = kernel_rules(account_rules, self.config.cost_multiplier)
+        # The joint flow moves the fill prices; an agent's own impact is part of it.
+        self._rules = kernel_rules(account_rules, self._market, own_impact=False)
+        self._reward = self.config.reward.vector()
+        self._workspace = workspace(self._rules, num_assets)
         self._accounts = open_accounts(np.tile(np.arange(num_assets), (num_agents, 1)))
         self._report = empty_report(num_agents, num_assets)
         self._observations: Float32Array = np.zeros(
@@ -100,7 +124,6 @@ class WealthArenaMultiAgentRLEnv:
         )
         self._shift = np.zeros(num_assets)
         self._rng = np.random.default_rng(self.config.seed)
-        self._age = 0
 
     @property
     def agent_ids(self) -> list[str]:
@@ -124,14 +147,18 @@ class WealthArenaMultiAgentRLEnv:
         """Start an episode at a common session for all agents; ``seed`` starts a new generator."""
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-        rows, assets = self._sampler.draw(1, self._rng)
-        count = len(self.possible_agents)
-        everyone = np.ones(count, np.bool_)
-        reopen_accounts(self._accounts, everyone, np.repeat(rows, count), np.repeat(assets, count, axis=0))
+        episodes, count = self._sampler.draw(1, self._rng), len(self.possible_agents)
+        reopen_accounts(
+            self._accounts,
+            np.arange(count),
+            np.repeat(episodes.rows, count),
+            np.repeat(episodes.assets, count, axis=0),
+            np.repeat(episodes.last_rows, count),
+            np.repeat(episodes.cost_multipliers, count),
+        )
         for array in self._report:
             array[:] = 0
         self._shift[:] = 0.0
-        self._age = 0
         self.agents = list(self.possible_agents)
         return self._observe(self.agents), {name: self._info(name) for name in self.agents}
 
@@ -151,15 +178,16 @@ class WealthArenaMultiAgentRLEnv:
             )
         acting = self.agents
         self._trade(actions)
-        self._age += 1
-        bankrupt = dict(zip(self.possible_agents, self._accounts.equity <= 0.0, strict=True))
-        ended = self._age >= self.config.episode_days or int(self._accounts.row[0]) >= len(self._panel.dates) - 1
+        self._add_coordination(acting)
+        state = self._accounts.state
+        bankrupt = dict(zip(self.possible_agents, state["equity"] <= 0.0, strict=True))
+        ended = bool(state["row"][0] >= state["last_row"][0])
         terminateds = {name: bool(bankrupt[name]) for name in acting}
         truncateds = {name: ended and not terminateds[name] for name in acting}
         self.agents = [] if ended else [name for name in acting if not terminateds[name]]
         terminateds["__all__"] = all(terminateds.values())
         truncateds["__all__"] = ended and not terminateds["__all__"]
-        rewards = (self._report.log_return - self._report.risk_penalty) * self.config.reward_scale
+        rewards = self._report.summary["reward"] * self.config.reward_scale
         return (
             self._observe(acting),
             {name: float(rewards[self._index(name)]) for name in acting},
@@ -175,35 +203,60 @@ class WealthArenaMultiAgentRLEnv:
         count, num_assets = len(self.possible_agents), len(self._panel.symbols)
         scores = np.zeros((count, num_assets))
         for name in self.agents:
-            scores[self._index(name)] = scores_of(np.asarray(actions[name])[None], self._env_config, 1, num_assets)[0]
-        before = int(self._accounts.row[0])
-        nobody = np.zeros(count, np.bool_)
-        place_orders(self._market, self._accounts, self._report, self._rules, scores, False, nobody)
-        orders = self._report.orders.sum(axis=0)
-        flow = np.where(orders != 0.0, orders * self._market.open_mark[before + 1], 0.0) * self.config.capital
+            scores[self._index(name)] = self._scores(name, actions[name])
+        market, accounts, report = self._market, self._accounts, self._report
+        before = int(accounts.state["row"][0])
+        arguments: tuple[Any, ...] = (
+            *market.kernel_arguments()[1:], *accounts, report.summary, report.targets, report.orders, self._rules,
+            *self._workspace, padded_decisions(scores), SCORES,
+        )  # fmt: skip
+        place_orders(*arguments)
+        flow = report.orders.sum(axis=0) * market.prices[before + 1, OPEN] * self.config.capital
         self._shift = price_shift(
-            flow, self._panel.dollar_volume[before], self._panel.volatility[before], self.config.impact
+            flow[:num_assets], self._panel.dollar_volume[before], self._panel.volatility[before], self.config.impact
         )
-        fill_orders(self._market, self._accounts, self._report, self._rules, self._shift, nobody)
+        fill_orders(
+            market.prices, market.rates, accounts.state, accounts.quantity, accounts.weights, report.summary,
+            report.terms, report.orders, self._rules, self._reward, padded_decisions(self._shift),
+        )  # fmt: skip
+
+    def _scores(self, name: str, action: npt.NDArray[Any]) -> FloatArray:
+        scores = np.asarray(action, dtype=np.float64)
+        expected = (len(self._panel.symbols),)
+        if scores.shape != expected or not np.isfinite(scores).all():
+            raise ExecutionError(f"the action of {name} must be finite and {expected}, got shape {scores.shape}")
+        return scores
+
+    def _add_coordination(self, acting: list[str]) -> None:
+        """The one term of the reward that no account can work out alone."""
+        if self.config.reward.coordination == 0.0 or len(acting) < 2:
+            return
+        weights, places = self._accounts.weights, [self._index(name) for name in acting]
+        total = weights[places].sum(axis=0)
+        for i in places:
+            others = (total - weights[i]) / (len(places) - 1)
+            term = -self.config.reward.coordination * float(weights[i] @ others)
+            self._report.terms[i, _COORDINATION] = term
+            self._report.summary["reward"][i] += term
 
     def _observe(self, names: list[str]) -> Observations:
+        market, accounts = self._market, self._accounts
         everyone = np.ones(len(self.possible_agents), np.bool_)
-        write_observations(self._market, self._accounts, self._rules, everyone, self._observations)
+        write_observations(
+            market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights,
+            self._rules, everyone, self._observations,
+        )  # fmt: skip
         return {name: self._observations[self._index(name)].copy() for name in names}
 
     def _info(self, name: str) -> dict[str, Any]:
-        i = self._index(name)
-        return {
-            "equity": float(self._accounts.equity[i]),
-            "weights": self._accounts.weights[i].copy(),
-            "turnover": float(self._report.turnover[i]),
-            "cost": float(self._report.cost[i]),
-            "limits": int(self._report.limits[i]),
+        i, scale = self._index(name), self.config.reward_scale
+        info: dict[str, Any] = dict(zip(REPORT.names or (), self._report.summary[i].item(), strict=True))
+        terms = self._report.terms[i].tolist()
+        return info | {
+            "equity": float(self._accounts.state["equity"][i]),
+            "weights": self._accounts.weights[i, : len(self._panel.symbols)].copy(),
             "price_shift": self._shift.copy(),
-            "reward_terms": {
-                "log_return": float(self._report.log_return[i]) * self.config.reward_scale,
-                "risk_penalty": -float(self._report.risk_penalty[i]) * self.config.reward_scale,
-            },
+            "reward_terms": {term: value * scale for term, value in zip(TERMS, terms, strict=True)},
         }
 
     def _index(self, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +112,7 @@ def run_policy(
     observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
     decisions = padded_decisions(np.zeros((1, num_assets)))
     flags = np.zeros((2, 1), np.bool_)
-    arguments = (
+    arguments: tuple[Any, ...] = (
         *market.kernel_arguments(), *accounts, *report, limits, _REWARD, *workspace(limits, num_assets), decisions,
         SCORES, np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
     )  # fmt: skip
@@ -272,11 +273,12 @@ def _trade(
     limits = kernel_rules(rules, market)
     accounts = open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1)
     accounts.state["cost_multiplier"] = cost_multiplier
-    trade_weights(
+    arguments: tuple[Any, ...] = (
         *market.kernel_arguments()[1:], *accounts, *empty_report(len(weights), num_assets), limits, _REWARD,
         *workspace(limits, num_assets), padded_decisions(weights), recorded.equity, recorded.summary, recorded.gross,
         recorded.weights, recorded.targets, recorded.orders,
     )  # fmt: skip
+    trade_weights(*arguments)
 
 
 def _num_sessions(panel: MarketPanel, first_row: int, last_row: int, window: int = 1) -> int:

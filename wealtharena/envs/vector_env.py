@@ -10,11 +10,11 @@ from gymnasium.vector.utils import batch_space
 from wealtharena.core.errors import ExecutionError
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.config import EnvConfig
-from wealtharena.envs.episodes import EpisodeSampler
-from wealtharena.envs.spaces import action_space, observation_shape, observation_space, scores_of
-from wealtharena.execution.accounts import Accounts, empty_report, open_accounts, reopen_accounts
-from wealtharena.execution.kernel import kernel_rules, step_accounts, write_observations
-from wealtharena.execution.market import market_arrays
+from wealtharena.envs.desk import TradingDesk
+from wealtharena.envs.spaces import action_space, observation_space
+from wealtharena.execution.accounts import Accounts, as_columns
+from wealtharena.execution.market import MarketArrays
+from wealtharena.execution.reward import TERMS
 
 StepResult = tuple[Float32Array, FloatArray, BoolArray, BoolArray, dict[str, Any]]
 
@@ -23,22 +23,28 @@ class TradingVectorEnv(VectorEnv[Float32Array, npt.NDArray[Any], npt.NDArray[Any
     """Gymnasium vector environment over the execution kernel.
 
     Observations are float32 (N, A, D), see ``wealtharena.envs.spaces``; the action taken after the close of session
-    ``t`` fills at the open of ``t + 1``. The reward is (log return − risk_aversion / 2 × log return²) × reward_scale.
+    ``t`` fills at the open of ``t + 1``. The reward is the weighted sum of ``RewardWeights``'s terms × reward_scale.
     ``truncated`` at the end of the episode or of the panel, ``terminated`` on bankruptcy.
 
     Args:
-        panel: market to trade.
+        panel: market to trade; environments on the same panel share its arrays. Or the arrays themselves
+            (``wealtharena.execution.load_market`` maps them from a file that all processes share).
         config: episodes, actions, reward.
         num_envs: number of accounts.
         seed: of the generator that draws episodes; ``reset(seed=…)`` starts a new one.
         autoreset_mode: see https://farama.org/Vector-Autoreset-Mode. RLlib assumes ``NEXT_STEP``.
-        detailed_infos: adds equity, weights, turnover, cost, limits and reward_terms to ``infos``.
+        detailed_infos: adds equity, weights, the session's report (``wealtharena.execution.accounts.REPORT``) and
+            reward_terms to ``infos``.
         copy: return a fresh observation array each step; otherwise the same one, overwritten by the next step.
+
+    Raises:
+        DataWindowError: the panel is empty, too short for the window, or has no session to start from.
+        ExecutionError: ``num_envs`` is below 1.
     """
 
     def __init__(
         self,
-        panel: MarketPanel,
+        panel: MarketPanel | MarketArrays,
         config: EnvConfig | None = None,
         num_envs: int = 1,
         seed: int = 0,
@@ -47,36 +53,34 @@ class TradingVectorEnv(VectorEnv[Float32Array, npt.NDArray[Any], npt.NDArray[Any
         detailed_infos: bool = False,
         copy: bool = True,
     ) -> None:
+        if num_envs < 1:
+            raise ExecutionError(f"num_envs must be at least 1, got {num_envs}")
         self.config = config or EnvConfig()
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
         self._np_random = np.random.default_rng(seed)
         self._np_random_seed = seed
-        self._sampler = EpisodeSampler(panel, self.config)
-        self._num_assets = self._sampler.assets_per_episode
-        self.single_observation_space = observation_space(self._num_assets, len(panel.feature_names))
-        self.single_action_space = action_space(self.config, self._num_assets)
+        self._desk = TradingDesk(panel, self.config, num_envs, monitor=detailed_infos)
+        num_assets, num_features = self._desk.num_assets, self._desk.market.num_features
+        self.single_observation_space = observation_space(num_assets, num_features, self.config.window)
+        self.single_action_space = action_space(self.config, num_assets)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._market = market_arrays(panel)
-        self._last_row = len(panel.dates) - 1
-        self._rules = kernel_rules(self.config.rules, self.config.cost_multiplier)
-        self._no_shift = np.zeros(len(panel.symbols))
-        self._accounts = open_accounts(np.zeros((num_envs, self._num_assets), np.int64))
-        self._report = empty_report(num_envs, self._num_assets)
-        self._age = np.zeros(num_envs, np.int64)
         self._done = np.ones(num_envs, np.bool_)
         self._everyone = np.ones(num_envs, np.bool_)
-        shape = (num_envs, *observation_shape(self._num_assets, len(panel.feature_names)))
-        self._observations: Float32Array = np.zeros(shape, np.float32)
         self._detailed_infos = detailed_infos
         self._copy = copy
 
     @property
     def accounts(self) -> Accounts:
         """The live state; do not write to it."""
-        return self._accounts
+        return self._desk.accounts
+
+    @property
+    def market(self) -> MarketArrays:
+        """The market's arrays, shared by all environments on the same panel."""
+        return self._desk.market
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -85,7 +89,7 @@ class TradingVectorEnv(VectorEnv[Float32Array, npt.NDArray[Any], npt.NDArray[Any
         super().reset(seed=seed)
         which = (options or {}).get("reset_mask", self._everyone)
         self._start_episodes(which)
-        self._observe(which)
+        self._desk.observe(which, self._desk.observations)
         return self._returned_observations(), self._infos()
 
     def step(self, actions: npt.NDArray[Any]) -> StepResult:
@@ -94,16 +98,13 @@ class TradingVectorEnv(VectorEnv[Float32Array, npt.NDArray[Any], npt.NDArray[Any
         Raises:
             ExecutionError: the actions are of the wrong shape or not finite, or an ended episode was not reset.
         """
-        scores = scores_of(actions, self.config, self.num_envs, self._num_assets)
+        self._desk.decide(actions)
         restarted = self._restart_ended()
-        step_accounts(self._market, self._accounts, self._report, self._rules, scores, False, self._no_shift, restarted)
-        self._age += ~restarted
-        terminated = self._accounts.equity <= 0.0
-        truncated = (self._age >= self.config.episode_days) | (self._accounts.row >= self._last_row)
-        truncated &= ~(terminated | restarted)
+        rewards, flags = np.empty(self.num_envs), np.empty((2, self.num_envs), np.bool_)
+        terminated, truncated = flags
+        self._desk.trade(restarted, rewards, terminated, truncated, self._desk.observations)
         self._done = terminated | truncated
-        rewards = (self._report.log_return - self._report.risk_penalty) * self.config.reward_scale
-        self._observe(self._everyone)
+        rewards *= self.config.reward_scale
         infos = self._infos()
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._done.any():
             infos = self._restart_in_same_step(infos)
@@ -112,39 +113,36 @@ class TradingVectorEnv(VectorEnv[Float32Array, npt.NDArray[Any], npt.NDArray[Any
     def get_state(self) -> dict[str, Any]:
         """Copy of everything that influences the future; ``set_state`` in any process continues bit for bit."""
         return {
-            "accounts": {name: array.copy() for name, array in self._accounts._asdict().items()},
-            "age": self._age.copy(),
+            "accounts": self._desk.get_state(),
             "done": self._done.copy(),
             "rng": self.np_random.bit_generator.state,
         }
 
     def set_state(self, state: dict[str, Any]) -> Float32Array:
         """Continue from ``get_state``; returns the observations (N, A, D) that the next actions answer."""
-        for name, array in self._accounts._asdict().items():
-            np.copyto(array, state["accounts"][name])
-        self._age = state["age"].copy()
+        self._desk.set_state(state["accounts"])
         self._done = state["done"].copy()
         self.np_random.bit_generator.state = state["rng"]
-        self._observe(self._everyone)
+        self._desk.observe(self._everyone, self._desk.observations)
         return self._returned_observations()
 
     def _restart_ended(self) -> BoolArray:
         """Accounts that spend this step on a reset."""
         ended = self._done
-        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            if ended.any():
-                self._start_episodes(ended)
-        elif ended.any():
+        if not ended.any():
+            return ended
+        if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
             raise ExecutionError(f"{int(ended.sum())} episodes have ended; call reset before step")
+        self._start_episodes(ended)
         return ended
 
     def _restart_in_same_step(self, infos: dict[str, Any]) -> dict[str, Any]:
         ended = self._done
         final = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(ended):
-            final[i] = self._observations[i].copy()
+            final[i] = self._desk.observations[i].copy()
         self._start_episodes(ended)
-        self._observe(ended)
+        self._desk.observe(ended, self._desk.observations)
         return {
             **self._infos(),
             "final_obs": final,
@@ -154,34 +152,22 @@ class TradingVectorEnv(VectorEnv[Float32Array, npt.NDArray[Any], npt.NDArray[Any
         }
 
     def _start_episodes(self, which: BoolArray) -> None:
-        rows, assets = self._sampler.draw(int(which.sum()), self.np_random)
-        reopen_accounts(self._accounts, which, rows, assets)
-        for array in self._report:
-            array[which] = 0
-        self._age[which] = 0
+        self._desk.start(np.flatnonzero(which), self.np_random)
         self._done = self._done & ~which
 
-    def _observe(self, which: BoolArray) -> None:
-        write_observations(self._market, self._accounts, self._rules, which, self._observations)
-
     def _returned_observations(self) -> Float32Array:
-        return self._observations.copy() if self._copy else self._observations
+        return self._desk.observations.copy() if self._copy else self._desk.observations
 
     def _infos(self) -> dict[str, Any]:
         if not self._detailed_infos:
             return {}
-        scale = self.config.reward_scale
+        desk, scale = self._desk, self.config.reward_scale
         values = {
-            "equity": self._accounts.equity.copy(),
-            "weights": self._accounts.weights.copy(),
-            "turnover": self._report.turnover.copy(),
-            "cost": self._report.cost.copy(),
-            "limits": self._report.limits.copy(),
+            "equity": desk.accounts.state["equity"].copy(),
+            "weights": desk.held_weights(),
+            **as_columns(desk.report.summary),
         }
-        terms = {
-            "log_return": self._report.log_return * scale,
-            "risk_penalty": -self._report.risk_penalty * scale,
-        }
+        terms = {name: desk.report.terms[:, k] * scale for k, name in enumerate(TERMS)}
         return {**self._masked(values), "reward_terms": self._masked(terms), "_reward_terms": self._everyone.copy()}
 
     def _masked(self, values: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

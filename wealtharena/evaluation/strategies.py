@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from wealtharena.core.errors import DataWindowError
-from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
+from wealtharena.core.panel import AssetCosts, DateArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.evaluation.metrics import drawdowns
 
@@ -75,7 +75,7 @@ def strategy_panel(results: Mapping[str, BacktestResult], rebalance_bps: float) 
         delisted=np.zeros(shape, dtype=np.bool_),
         dollar_volume=np.full(shape, np.nan),
         volatility=volatility,
-        one_way_cost=np.full(len(names), rebalance_bps / _BPS),
+        costs=AssetCosts.flat(len(names), rebalance_bps / _BPS),
         annualisation=_annualisation(dates),
     )
 

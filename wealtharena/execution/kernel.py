@@ -88,7 +88,7 @@ RULES = np.dtype(
         "delisting_haircut", "max_volatility", "scale_up", "max_var", "max_cvar", "tail_share", "drawdown_stop",
         "capital", "root_capital", "debit_rate", "own_impact",
     )]
-    + [(name, np.int64) for name in ("risk_window", "measure_risk", "reentry_sessions", "window")]
+    + [(name, np.int64) for name in ("risk_window", "measure_risk", "monitor", "reentry_sessions", "window")]
 )  # fmt: skip
 """``TradingRules`` as the kernel takes them: no limit is infinity, rates are per session or day."""
 
@@ -99,15 +99,20 @@ _compiled: _Decorator = njit(**_OPTIONS)
 _inlined: _Decorator = njit(**_OPTIONS, forceinline=True)
 
 
-def kernel_rules(rules: TradingRules, market: MarketArrays, *, own_impact: bool = True) -> Records:
+def kernel_rules(
+    rules: TradingRules, market: MarketArrays, *, own_impact: bool = True, monitor: bool = True
+) -> Records:
     """Rules in the kernel's form, (1,) of ``RULES``.
 
     Args:
+        monitor: report value at risk and expected shortfall every session; otherwise only where they may bind, which
+            changes no limit and is faster.
         own_impact: charge each account the square-root impact of its own orders; off where joint flow is charged.
     """
     record = size_rules(rules)
     record["max_volatility"] /= np.sqrt(market.annualisation)
     record["own_impact"] = own_impact
+    record["monitor"] = monitor
     record["window"] = market.window
     return record
 
@@ -618,7 +623,7 @@ def _limit_weights(wanted: FloatArray, limits: Any, out: FloatArray) -> int:
 def _position_unit(count: int, limits: Any) -> float:
     if count == 0:
         return 0.0
-    return min(limits.max_weight, limits.concentration * limits.max_gross / count)
+    return float(min(limits.max_weight, limits.concentration * limits.max_gross / count))
 
 
 @_inlined
@@ -684,7 +689,8 @@ def _limit_risk(
     _replay(own, target, returns, account.row + 1 - sessions, path[:sessions])
     volatility = _deviation(path[:sessions])
     value_at_risk, shortfall = 0.0, 0.0
-    if limits.max_var < np.inf or limits.max_cvar < np.inf:
+    # Neither loss can be above the largest one, which is much faster to find.
+    if limits.monitor or _worst(path[:sessions]) > min(limits.max_var, limits.max_cvar):
         value_at_risk, shortfall = _tail(path[:sessions], worst[: _tail_size(sessions, limits.tail_share)])
     factor, bound = 1.0, 0
     if volatility > limits.max_volatility * (1.0 + _TOLERANCE):
@@ -714,20 +720,41 @@ def _room(target: FloatArray, limits: Any) -> float:
     if largest == 0.0:
         return 1.0
     factor = min(limits.max_weight / largest, limits.max_gross / gross, np.sqrt(limits.max_squares / squares))
-    return max(1.0, min(factor, limits.max_net / abs(net)) if net != 0.0 else factor)
+    return float(max(1.0, min(factor, limits.max_net / abs(net)) if net != 0.0 else factor))
 
 
 @_inlined
 def _replay(own: IntArray, target: FloatArray, returns: Float32Array, start: int, path: Float32Array) -> None:
     """Daily returns of the book of targets over past sessions; assets without a return there count as unmoved."""
-    sessions = path.shape[0]
+    sessions, num_held = path.shape[0], own.shape[0]
+    stop = start + sessions
     path[:] = np.float32(0.0)
-    for k in range(own.shape[0]):
-        if target[k] != 0.0 and not np.isnan(target[k]):
-            weight = np.float32(target[k])
-            past = returns[own[k]][start : start + sessions]
-            for s in range(sessions):
-                path[s] += weight * past[s]
+    # Four assets at a time: the path is read and written once for them.
+    for k in range(0, num_held - 3, 4):
+        first, second = _weight_of(target, k), _weight_of(target, k + 1)
+        third, fourth = _weight_of(target, k + 2), _weight_of(target, k + 3)
+        one, two = returns[own[k]][start:stop], returns[own[k + 1]][start:stop]
+        three, four = returns[own[k + 2]][start:stop], returns[own[k + 3]][start:stop]
+        for s in range(sessions):
+            path[s] += first * one[s] + second * two[s] + third * three[s] + fourth * four[s]
+    for k in range(num_held - num_held % 4, num_held):
+        weight, past = _weight_of(target, k), returns[own[k]][start:stop]
+        for s in range(sessions):
+            path[s] += weight * past[s]
+
+
+@_inlined
+def _weight_of(target: FloatArray, k: int) -> np.float32:
+    return np.float32(0.0) if np.isnan(target[k]) else np.float32(target[k])
+
+
+@_inlined
+def _worst(path: Float32Array) -> float:
+    """Largest loss."""
+    lowest = np.float32(0.0)
+    for s in range(path.shape[0]):
+        lowest = min(lowest, path[s])
+    return -np.float64(lowest)
 
 
 @_inlined
@@ -739,7 +766,7 @@ def _deviation(path: Float32Array) -> float:
         total += value
         squares += value * value
     sessions = path.shape[0]
-    return np.sqrt(max(squares - total * total / sessions, 0.0) / (sessions - 1))
+    return float(np.sqrt(max(squares - total * total / sessions, 0.0) / (sessions - 1)))
 
 
 @_inlined
@@ -897,9 +924,9 @@ def _budget(
     report.limits |= _UNFILLED if missed > 0.0 else 0
     room = max(limits.max_gross - locked / equity, 0.0)
     if wanted <= room * (1.0 + _TOLERANCE):
-        return equity
+        return float(equity)
     report.limits |= _LOCKED
-    return equity * room / wanted
+    return float(equity * room / wanted)
 
 
 @_inlined

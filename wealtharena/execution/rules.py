@@ -53,7 +53,7 @@ class TradingRules:
     max_var: float | None = None
     max_cvar: float | None = None
     risk_confidence: float = 0.95
-    risk_window: int = 63
+    risk_window: int = 64
     drawdown_stop: float | None = None
     reentry_sessions: int = 21
     capital: float = 1_000_000.0

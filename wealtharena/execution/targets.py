@@ -27,5 +27,5 @@ def target_weights(scores: npt.NDArray[np.floating], observed: BoolArray, rules:
         raise ExecutionError("scores of observed assets must be finite, got NaN or infinity")
     decisions = padded_decisions(np.where(observed, values, 0.0))
     weights = np.empty_like(decisions)
-    weigh_scores(decisions, padded_decisions(observed), size_rules(rules), weights)
+    weigh_scores(decisions, padded_decisions(observed.astype(np.float64)), size_rules(rules), weights)
     return np.ascontiguousarray(weights[:, : values.shape[1]])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wealtharena.core.errors import DataWindowError
-from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.core.panel import AssetCosts, FloatArray, MarketPanel
 
 
 def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
@@ -42,7 +42,7 @@ def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
             parts.append(cells)
         return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, order])
 
-    costs = np.concatenate([panels[key].one_way_cost for key in sorted(panels)])[order]
+    costs = AssetCosts.joined([panels[key].costs for key in sorted(panels)]).select(order)
     return MarketPanel(
         dates=dates,
         symbols=symbols,
@@ -55,7 +55,7 @@ def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
         delisted=stacked("delisted", False),
         dollar_volume=last_known(stacked("dollar_volume", np.nan)),
         volatility=last_known(stacked("volatility", np.nan)),
-        one_way_cost=costs,
+        costs=costs,
         annualisation=max(panel.annualisation for panel in panels.values()),
     )
 

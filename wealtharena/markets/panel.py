@@ -11,6 +11,7 @@ from wealtharena.core.errors import CurationError, DataWindowError, SettingsErro
 from wealtharena.core.panel import BoolArray, DateArray, MarketPanel
 from wealtharena.indicators import KEY_COLUMNS
 from wealtharena.markets.catalogue import MARKETS
+from wealtharena.markets.costs import asset_costs
 from wealtharena.markets.joined import last_known
 from wealtharena.markets.spec import MarketSpec
 from wealtharena.settings import Settings
@@ -86,7 +87,7 @@ def assemble_panel(
         delisted=delisted,
         dollar_volume=last_known(traded),
         volatility=last_known(prices["volatility"]),
-        one_way_cost=np.full(len(symbols), (cost.commission_bps + cost.half_spread_bps) / 1e4),
+        costs=asset_costs(cost, [None] * len(symbols)),
         annualisation=spec.annualisation,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from wealtharena.agents.policy import Policy
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.evaluation.baselines import BASELINES
-from wealtharena.execution.market import ACCOUNT_COLUMNS
+from wealtharena.execution.columns import ACCOUNT_COLUMNS
 from wealtharena.serving.bundle import verify_bundle
 from wealtharena.serving.manifest import POLICY_FILE, ModelCard, ModelKind
 

@@ -1,5 +1,6 @@
 """All settings as frozen models: unknown keys are refused, and what stands here is what runs."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 BasisPoints = Annotated[float, Field(ge=0.0, le=1_000.0)]
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
 
 
 class Section(BaseModel):
@@ -21,6 +23,13 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
     )
+
+
+def _require_known(section: str, values: Mapping[str, object], model: type[Section]) -> None:
+    unknown = sorted(set(values) - set(model.model_fields))
+    if unknown:
+        known = ", ".join(model.model_fields)
+        raise ValueError(f"{section} must name known settings ({known}), got {', '.join(unknown)}")
 
 
 class RunSettings(Section):
@@ -290,30 +299,120 @@ class WindowSettings(Section):
     """A class with fewer training days is not trained."""
 
 
-class CostSettings(Section):
-    """One-way cost of trading in an asset class."""
+class TradeCosts(Section):
+    """What one trade costs, and what holding a position costs."""
 
     commission_bps: BasisPoints
     """Commission and fees in basis points of traded value."""
+    commission_per_unit: NotNegative = 0.0
+    """Commission per traded unit (share), in the account's currency."""
+    min_commission: NotNegative = 0.0
+    """Least commission of one order, in the account's currency."""
     half_spread_bps: BasisPoints
     """Half of the bid-ask spread in basis points."""
+    spread_volatility: Fraction = 0.0
+    """Share of a day's volatility by which the half spread is wider."""
+    impact: NotNegative = 1.0
+    """Y of the square-root law of market impact, Y x volatility x sqrt(order / mean daily traded value); 0: none."""
+    max_participation: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    """Largest share of an asset's mean daily traded value that one order may take; the rest is not filled."""
     borrow_bps_per_year: BasisPoints = 0.0
     """Yearly cost of a short position in basis points of its value."""
+    holding_bps_per_year: BasisPoints = 0.0
+    """Yearly cost of any position, long or short, in basis points of its value (a financing margin)."""
+
+
+class CostSettings(TradeCosts):
+    """Costs of an asset class."""
+
+    exchanges: dict[str, TradeCosts] = {}
+    """Costs of the instruments of one exchange (``XASX`` …) instead of the class's."""
+
+
+class ExecutionSettings(Section):
+    """Accounts, and what their cash earns."""
+
+    capital: PositiveFloat = 1_000_000.0
+    """Currency that an account starts with; least commissions and market impact depend on it."""
+    cash_series: tuple[str, ...] = ("FEDFUNDS", "SIM_RATE")
+    """Macro series (per cent a year) that cash earns, the first that is at hand; none at hand or empty: no interest."""
+    debit_bps_per_year: BasisPoints = 100.0
+    """Margin over the cash rate that borrowed cash costs."""
 
 
 class RiskSettings(Section):
-    """Limits that the execution kernel enforces on every account."""
+    """Limits that the execution kernel enforces on every account; an empty limit is off."""
 
     max_weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.35
     """Largest absolute weight of one asset."""
     max_gross: Annotated[float, Field(gt=0.0, le=3.0)] = 1.0
     """Largest sum of absolute weights."""
+    max_net: PositiveFloat | None = 1.0
+    """Largest absolute sum of signed weights."""
+    max_turnover: PositiveFloat | None = 1.5
+    """Largest sum of absolute weight changes in one session; the other limits come before it."""
+    min_effective_positions: Annotated[float, Field(ge=1.0)] = 2.0
+    """Least effective number of positions when fully invested: squared weights sum to at most max_gross² over it."""
     concentration: Annotated[float, Field(ge=1.0)] = 2.0
     """Weight of a full position, as a multiple of an equal share of ``max_gross``."""
+    max_volatility: PositiveFloat | None = 0.6
+    """Largest yearly volatility that the last ``risk_window`` sessions give for the weights asked for."""
+    scale_to_volatility: bool = False
+    """Makes ``max_volatility`` a target: smaller books are scaled up to it, as far as the other limits allow."""
+    max_var: PositiveFloat | None = 0.06
+    """Largest daily value at risk (historical, at ``risk_confidence``), as a share of the account's value."""
+    max_cvar: PositiveFloat | None = 0.09
+    """Largest mean loss on the days beyond the value at risk."""
+    risk_confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.95
+    """Confidence of value at risk."""
+    risk_window: Annotated[int, Field(ge=21, le=2_520)] = 64
+    """Sessions that volatility and value at risk are taken from (multiples of 16 are computed fastest)."""
+    drawdown_stop: Annotated[float, Field(gt=0.0, le=1.0)] | None = 0.35
+    """Fall from the peak at which an account sells everything."""
+    reentry_sessions: PositiveInt = 21
+    """Sessions that a stopped account stays in cash; then it trades again, and its peak counts from there."""
     max_drawdown: Annotated[float, Field(gt=0.0, le=1.0)] = 0.40
     """A candidate that falls further than this from its peak in the held-out window is not promoted."""
     delisting_haircut: Fraction = 0.3
     """Share of the last price lost when an asset is delisted while held."""
+
+
+class RewardSettings(Section):
+    """Weights of the reward's terms; each term is per session, and penalties are negative by themselves."""
+
+    log_return: NotNegative = 1.0
+    """Log return of the account."""
+    variance: NotNegative = 1.0
+    """Half the squared log return (risk aversion)."""
+    differential_sharpe: NotNegative = 0.0
+    """Differential Sharpe ratio: what the session adds to the running Sharpe ratio."""
+    downside: NotNegative = 0.0
+    """Half the squared loss."""
+    drawdown: NotNegative = 0.0
+    """Fall from the peak."""
+    cost: NotNegative = 0.0
+    """Trading and carrying cost, on top of what the log return has of it."""
+    turnover: NotNegative = 0.0
+    """Traded value over the account's value."""
+    concentration: NotNegative = 0.0
+    """Sum of squared weights."""
+    coordination: NotNegative = 0.0
+    """Overlap of an agent's weights with the mean of the others' (several agents in one market)."""
+
+
+class RiskProfile(Section):
+    """An appetite for risk: what differs from ``risk`` and ``reward``."""
+
+    risk: dict[str, float | None] = {}
+    """Limits of ``risk`` by name."""
+    reward: dict[str, float] = {}
+    """Weights of ``reward`` by name."""
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "RiskProfile":
+        _require_known("risk", self.risk, RiskSettings)
+        _require_known("reward", self.reward, RewardSettings)
+        return self
 
 
 class Algorithm(StrEnum):
@@ -354,8 +453,15 @@ class AgentSettings(Section):
     """SAC and DQN: gradient updates per environment step."""
     long_only: bool = True
     """Forbids short positions."""
-    risk_aversion: Annotated[float, Field(ge=0.0)] = 1.0
-    """Reward per session is the log return less ``risk_aversion / 2`` times its square."""
+    risk_profile: str = "balanced"
+    """Name in ``risk_profiles``: limits and reward."""
+    reward: dict[str, NotNegative] = {}
+    """Weights of ``reward`` that differ for this agent."""
+
+    @model_validator(mode="after")
+    def _reward_is_known(self) -> "AgentSettings":
+        _require_known("reward", self.reward, RewardSettings)
+        return self
 
 
 class TrainingSettings(Section):
@@ -382,6 +488,8 @@ class MetaSettings(Section):
     """Adam step size of the allocator."""
     rebalance_bps: BasisPoints = 10.0
     """Cost of moving one unit of capital between agents while training."""
+    risk_profile: str = "balanced"
+    """Name in ``risk_profiles``: limits and reward."""
 
 
 class PromotionSettings(Section):
@@ -419,6 +527,10 @@ class PrefectSettings(Section):
     """Process work pool of the deployments."""
 
 
+# Australian shares at a discount broker: 8 bp and at least A$6 an order.
+_ASX = TradeCosts(commission_bps=8.0, min_commission=6.0, half_spread_bps=4.0, borrow_bps_per_year=75.0)
+
+
 class Settings(Section):
     """Everything that a run depends on."""
 
@@ -440,17 +552,52 @@ class Settings(Section):
     """Observation inputs."""
     windows: WindowSettings = WindowSettings()
     """Training, validation and held-out windows."""
+    execution: ExecutionSettings = ExecutionSettings()
+    """Accounts and cash."""
     costs: dict[AssetClass, CostSettings] = {
-        AssetClass.STOCKS: CostSettings(commission_bps=4.0, half_spread_bps=3.0, borrow_bps_per_year=50.0),
-        AssetClass.CRYPTO: CostSettings(commission_bps=10.0, half_spread_bps=5.0, borrow_bps_per_year=500.0),
-        AssetClass.ETFS: CostSettings(commission_bps=1.0, half_spread_bps=2.0, borrow_bps_per_year=30.0),
-        AssetClass.CURRENCIES: CostSettings(commission_bps=0.2, half_spread_bps=1.3, borrow_bps_per_year=50.0),
-        AssetClass.REITS: CostSettings(commission_bps=4.0, half_spread_bps=3.0, borrow_bps_per_year=50.0),
-        AssetClass.COMMODITIES: CostSettings(commission_bps=1.0, half_spread_bps=2.0, borrow_bps_per_year=0.0),
-    }
-    """One-way costs per class."""
+        AssetClass.STOCKS: CostSettings(
+            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=2.0, borrow_bps_per_year=30.0,
+            exchanges={"XASX": _ASX},
+        ),
+        AssetClass.CRYPTO: CostSettings(
+            commission_bps=10.0, half_spread_bps=5.0, borrow_bps_per_year=500.0
+        ),
+        AssetClass.ETFS: CostSettings(
+            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=2.0, borrow_bps_per_year=30.0,
+            exchanges={"XASX": _ASX},
+        ),
+        AssetClass.CURRENCIES: CostSettings(
+            commission_bps=0.2, min_commission=2.0, half_spread_bps=1.0, holding_bps_per_year=50.0
+        ),
+        AssetClass.REITS: CostSettings(
+            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=2.0, borrow_bps_per_year=30.0,
+            exchanges={"XASX": _ASX},
+        ),
+        AssetClass.COMMODITIES: CostSettings(commission_bps=1.0, half_spread_bps=2.0),
+    }  # fmt: skip
+    """Costs per class."""
     risk: RiskSettings = RiskSettings()
     """Limits enforced by the kernel."""
+    reward: RewardSettings = RewardSettings()
+    """Weights of the reward's terms."""
+    risk_profiles: dict[str, RiskProfile] = {
+        "conservative": RiskProfile(
+            risk={
+                "max_weight": 0.25, "max_gross": 0.8, "max_turnover": 0.5, "min_effective_positions": 4.0,
+                "max_volatility": 0.12, "max_var": 0.015, "max_cvar": 0.025, "drawdown_stop": 0.15,
+            },
+            reward={"variance": 4.0, "drawdown": 0.005},
+        ),
+        "balanced": RiskProfile(),
+        "aggressive": RiskProfile(
+            risk={
+                "max_weight": 0.5, "max_gross": 1.5, "max_net": 1.5, "max_turnover": 3.0, "concentration": 3.0,
+                "max_volatility": None, "max_var": 0.10, "max_cvar": 0.15, "drawdown_stop": 0.5,
+            },
+            reward={"variance": 0.5},
+        ),
+    }  # fmt: skip
+    """Appetites for risk by name; an agent or the meta-agent names one."""
     agents: dict[str, AgentSettings] = {
         "stocks": AgentSettings(algorithm=Algorithm.PPO),
         "crypto": AgentSettings(algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256),
@@ -474,6 +621,31 @@ class Settings(Section):
     """Orchestration."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Verbosity of the run's log."""
+
+    def risk_of(self, agent: str) -> RiskSettings:
+        """The limits of an agent: ``risk`` with those of its profile. ``agent`` is in ``agents`` or ``meta``."""
+        return self.risk.model_validate(self.risk.model_dump() | self._profile_of(agent).risk)
+
+    def reward_of(self, agent: str) -> RewardSettings:
+        """The reward of an agent: ``reward`` with the weights of its profile, then with its own."""
+        own = self.agents[agent].reward if agent in self.agents else {}
+        return self.reward.model_validate(self.reward.model_dump() | self._profile_of(agent).reward | own)
+
+    def _profile_of(self, agent: str) -> RiskProfile:
+        name = self.agents[agent].risk_profile if agent in self.agents else self.meta.risk_profile
+        return self.risk_profiles[name]
+
+    @model_validator(mode="after")
+    def _risk_profiles_are_known(self) -> "Settings":
+        named = {f"agents.{name}": agent.risk_profile for name, agent in self.agents.items()}
+        for place, profile in {**named, "meta": self.meta.risk_profile}.items():
+            if profile not in self.risk_profiles:
+                known = ", ".join(self.risk_profiles)
+                raise ValueError(f"{place}.risk_profile must be one of {known}, got {profile}")
+        for agent in (*self.agents, "meta"):
+            self.risk_of(agent)
+            self.reward_of(agent)
+        return self
 
     @model_validator(mode="after")
     def _costs_cover_every_class(self) -> "Settings":

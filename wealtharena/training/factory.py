@@ -78,7 +78,7 @@ class RLAgent:
             validation_share: length of the last part.
 
         Returns:
-            ``final_reward`` (mean log return of the last episodes less the risk penalty), ``episode_returns`` per
+            ``final_reward`` (mean reward of the last episodes, unscaled), ``episode_returns`` per
             iteration, ``curve`` (a dict per iteration), ``validation_sharpe``, ``best_iteration`` and ``checkpoint``
             (folder of the RLlib checkpoint).
 

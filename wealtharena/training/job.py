@@ -107,6 +107,7 @@ def _build(job: TrainingJob) -> Any:
         episode_days=job.training.episode_days,
         symbols_per_episode=1 if discrete else None,
         reward_scale=reward_scale(job.panel_train),
+        reward=job.reward,
     )
 
     def market() -> TradingVectorEnv:

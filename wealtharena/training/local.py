@@ -10,7 +10,7 @@ from wealtharena.agents.policy import Policy
 from wealtharena.agents.specs import AgentSpec
 from wealtharena.core.errors import DataWindowError, SettingsError
 from wealtharena.core.panel import MarketPanel
-from wealtharena.execution import TradingRules
+from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, Settings
 from wealtharena.training.result import TrainingJob, TrainingResult
 
@@ -52,6 +52,7 @@ def train_here(
             panel_train=train,
             panel_validation=validation,
             rules=training.rules,
+            reward=RewardWeights.from_settings(settings, training.agent.name),
             training=settings.training,
             seed=settings.seed,
             output_dir=folder,

@@ -6,7 +6,7 @@ from typing import Any
 
 from wealtharena.agents.specs import AgentSpec
 from wealtharena.core.panel import MarketPanel
-from wealtharena.execution import TradingRules
+from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, TrainingSettings
 
 
@@ -20,6 +20,7 @@ class TrainingJob:
         panel_train: sessions to learn from.
         panel_validation: later sessions, on which the checkpoints are compared; its first row is only seen.
         rules: limits of every account.
+        reward: weights of the reward's terms.
         training: episode length and number of evaluations.
         seed: of weights, episodes and exploration.
         output_dir: folder for the results; made if missing.
@@ -30,6 +31,7 @@ class TrainingJob:
     panel_train: MarketPanel
     panel_validation: MarketPanel
     rules: TradingRules
+    reward: RewardWeights
     training: TrainingSettings
     seed: int
     output_dir: Path
@@ -54,7 +56,7 @@ class CurveRow:
     Attributes:
         iteration: from 1.
         env_steps: accounts x sessions traded so far.
-        episode_return_mean: mean over the last episodes that ended of the summed log return less the risk penalty;
+        episode_return_mean: mean over the last episodes that ended of the summed reward, unscaled;
             before the first has ended, what the running ones have earned so far.
         policy_loss: of the last update; NaN for DQN.
         value_loss: of the value or Q network in the last update.

@@ -58,7 +58,7 @@ class ShadowAccounts:
         with torch.no_grad():
             scores = module.scoring_network.scores(torch.from_numpy(self._observation))
         self._observation, rewards, *_ = self._twin.step(scores.numpy())
-        if not np.array_equal(self._twin.accounts.row, market.accounts.row):
+        if not np.array_equal(self._twin.accounts.state["row"], market.accounts.state["row"]):
             # An account was ruined in one of the two: from here on both live through the same sessions again.
             self._observation = self._twin.set_state(market.get_state())
         return rewards
