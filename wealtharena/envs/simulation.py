@@ -128,8 +128,9 @@ def run_policy(
         recorded.equity[0, t] = accounts.state["equity"][0]
         recorded.gross[0, t] = accounts.state["gross"][0]
         recorded.summary[0, t] = report.summary[0]
-        recorded.weights[0, t], recorded.targets[0, t] = accounts.weights[0], report.targets[0]
-        recorded.orders[0, t] = report.orders[0]
+        recorded.weights[0, t] = accounts.weights[0, :num_assets]
+        recorded.targets[0, t] = report.targets[0, :num_assets]
+        recorded.orders[0, t] = report.orders[0, :num_assets]
     return recorded.path(market, first_row)
 
 
@@ -233,15 +234,14 @@ class _Recorder:
 
     def __init__(self, num_sessions: int, num_assets: int, num_accounts: int = 1, *, equity_only: bool = False) -> None:
         kept = 0 if equity_only else num_sessions
-        width = len(padded_decisions(np.zeros(num_assets)))
         self.equity = np.zeros((num_accounts, num_sessions))
         self.summary = np.zeros((num_accounts, kept), REPORT)
         self.gross = np.zeros((num_accounts, kept))
-        self.weights, self.targets, self.orders = (np.zeros((num_accounts, kept, width)) for _ in range(3))
+        self.weights, self.targets, self.orders = (np.zeros((num_accounts, kept, num_assets)) for _ in range(3))
 
     def path(self, market: MarketArrays, first_row: int) -> SimulationPath:
         """The first account's path."""
-        num_sessions, num_assets = self.equity.shape[1], len(market.symbols)
+        num_sessions = self.equity.shape[1]
         rows = slice(first_row, first_row + num_sessions)
         return SimulationPath(
             dates=market.dates[rows].copy(),
@@ -250,9 +250,9 @@ class _Recorder:
             equity=self.equity[0],
             returns=_simple_returns(self.equity[0]),
             gross=self.gross[0],
-            weights=self.weights[0, :, :num_assets].copy(),
-            targets=self.targets[0, :, :num_assets].copy(),
-            orders=self.orders[0, :, :num_assets].copy(),
+            weights=self.weights[0],
+            targets=self.targets[0],
+            orders=self.orders[0],
             fill_prices=market.open_mark[rows],
         )
 
@@ -275,7 +275,7 @@ def _trade(
     accounts.state["cost_multiplier"] = cost_multiplier
     arguments: tuple[Any, ...] = (
         *market.kernel_arguments()[1:], *accounts, *empty_report(len(weights), num_assets), limits, _REWARD,
-        *workspace(limits, num_assets), padded_decisions(weights), recorded.equity, recorded.summary, recorded.gross,
+        *workspace(limits, num_assets), np.ascontiguousarray(weights, dtype=np.float64), recorded.equity, recorded.summary, recorded.gross,
         recorded.weights, recorded.targets, recorded.orders,
     )  # fmt: skip
     trade_weights(*arguments)

@@ -366,21 +366,22 @@ def trade_weights(
     """Trade whole paths of given weights: ``step_accounts`` over T sessions in one call, one account after another.
 
     Args:
-        decisions: (N, T, P) target weights, ``[:, t]`` filled at the open of the account's ``t``-th session.
+        decisions: (N, T, A) target weights, ``[:, t]`` filled at the open of the account's ``t``-th session.
         equity: (N, T) written: value at the close.
         path_summary, path_gross: (N, T) written: report of each session, gross exposure at the close; (N, 0) for none.
-        path_weights, path_targets, path_orders: (N, T, P) written; (N, 0, P) for none.
+        path_weights, path_targets, path_orders: (N, T, A) written; (N, 0, A) for none.
     """
     limits = rules[0]
     for i in range(state.shape[0]):
         for t in range(decisions.shape[1]):
+            _copy(decisions[i, t], scratch[_DECISION_AT, : decisions.shape[2]])
             row = state[i].row + 1
             event_row = row if overnight[row, EVENTFUL] else 0
             carry_row = row - 1 if carry.shape[0] > 1 else 0
             _place(
                 i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
                 num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
-                decisions[i, t], WEIGHTS, path, worst,
+                scratch[_DECISION_AT], WEIGHTS, path, worst,
             )  # fmt: skip
             _settle(
                 i, prices[row - 1], prices[row], rates, state, quantity, weights, summary, terms, orders, limits,
@@ -459,7 +460,8 @@ def weigh_scores(scores: FloatArray, observed: FloatArray, rules: Records, out: 
 _RATES_AT = 2 * NUM_FIELDS
 _EVENTS_AT = _RATES_AT + NUM_RATES
 _CARRY_AT = _EVENTS_AT + NUM_EVENTS
-_SCRATCH_ROWS = _CARRY_AT + 1
+_DECISION_AT = _CARRY_AT + 1
+_SCRATCH_ROWS = _DECISION_AT + 1
 
 
 @_inlined
