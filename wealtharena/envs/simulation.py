@@ -270,12 +270,13 @@ def _trade(
     expected = (len(weights), num_sessions, num_assets)
     if weights.shape != expected or np.isinf(weights).any():
         raise ExecutionError(f"weights must be {expected[1:]} without infinities, got {weights.shape[1:]}")
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
     limits = kernel_rules(rules, market)
     accounts = open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1)
     accounts.state["cost_multiplier"] = cost_multiplier
     arguments: tuple[Any, ...] = (
         *market.kernel_arguments()[1:], *accounts, *empty_report(len(weights), num_assets), limits, _REWARD,
-        *workspace(limits, num_assets), np.ascontiguousarray(weights, dtype=np.float64), recorded.equity, recorded.summary, recorded.gross,
+        *workspace(limits, num_assets), weights, recorded.equity, recorded.summary, recorded.gross,
         recorded.weights, recorded.targets, recorded.orders,
     )  # fmt: skip
     trade_weights(*arguments)

@@ -210,10 +210,10 @@ def _prices(panel: MarketPanel) -> FloatArray:
     prices[:, OBSERVED] = panel.observed
     # An order decided after the close of t pays by what was known then.
     prices[:, HALF_SPREAD] = costs.half_spread + costs.spread_volatility * volatility
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         prices[:, IMPACT] = np.where(volume > 0.0, costs.impact * volatility / np.sqrt(volume), 0.0)
-    # A class without volume (currencies) has no capacity that could be known.
-    prices[:, CAPACITY] = np.where(volume > 0.0, costs.max_participation * volume, np.inf)
+        # A class without volume (currencies) has no capacity that could be known.
+        prices[:, CAPACITY] = np.where(volume > 0.0, costs.max_participation * volume, np.inf)
     return prices
 
 
