@@ -1,7 +1,9 @@
 """The execution kernel: decisions, fills, costs, accounts; the same for training, backtests and signals."""
 
 from wealtharena.execution.accounts import INITIAL_EQUITY, Accounts, Limit, SessionReport
+from wealtharena.execution.ledger import trade_ledger
 from wealtharena.execution.market import MarketArrays, load_market, market_arrays, save_market
+from wealtharena.execution.portfolio import Portfolio, portfolio_of
 from wealtharena.execution.reward import TERMS, RewardWeights
 from wealtharena.execution.rules import TradingRules
 from wealtharena.execution.targets import target_weights
@@ -12,11 +14,14 @@ __all__ = [
     "Accounts",
     "Limit",
     "MarketArrays",
+    "Portfolio",
     "RewardWeights",
     "SessionReport",
     "TradingRules",
     "load_market",
     "market_arrays",
+    "portfolio_of",
     "save_market",
     "target_weights",
+    "trade_ledger",
 ]
