@@ -52,7 +52,8 @@ class ClassModel:
         class_volatility, class_half_life: size and half-life (calendar days) of the class's log volatility ``h_c``.
         own_volatility, own_half_life: the same of each symbol's own; size 0: none.
         student_df: degrees of freedom of the class's and the symbols' shocks.
-        shared_gap: weight of the global shock in the overnight shock; its variance share is the square.
+        shared_gap, class_gap: weights of the global and the class's shock in the overnight shock; its variance shares
+            are their squares.
         reach: how far high and low lie beyond open and close: half-normal with this share of the day's volatility.
     """
 
@@ -81,6 +82,7 @@ class ClassModel:
     own_half_life: float = 25.0
     student_df: float = 5.0
     shared_gap: float = 0.6
+    class_gap: float = 0.0
     reach: float = 0.4
 
     def half_spread(self, volatility: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ Prices
     the close that fills at the next open can still profit. All shocks are symmetric: with ``mu = 0`` prices are
     martingales. High and low lie ``0.4 sigma |N|`` beyond open and close, about what a Brownian path would reach.
 Volume
-    ``V = V_i exp((h + h_c) / 2 + 0.25 N + 0.35 A) (0.6 + 0.5 min(|r| / sigma, 6))`` with ``A`` an AR(1) of half-life 14
+    ``V = V_i exp((h + h_c) / 2 + 0.25 N + 0.45 A) (0.6 + 0.5 min(|r| / sigma, 6))`` with ``A`` an AR(1) of half-life 14
     days: it grows with the size of the move and has busy and quiet weeks.
 Spread
     half of it is ``half_spread_bps + spread_volatility sigma_i(t)``; it is in no bar.
@@ -60,7 +60,7 @@ _TURBULENCE = 0.35
 _RETURN_LIMIT = 0.5
 _RATE_HALF_LIFE_DAYS = 250
 _RATE_TREND_HALF_LIFE_DAYS = 60
-_VOLUME_TREND = 0.35
+_VOLUME_TREND = 0.45
 _VOLUME_HALF_LIFE_DAYS = 14
 _WORLD = WorldModel()
 
@@ -133,9 +133,9 @@ def simulate_bars(
     log_volatility = _log_volatility(world, seed, asset)
     sigma = _volatility(world, seed, asset, log_volatility)[rows] * faced.volatility
     drift = edge * _drift(world, seed, model, index, rows, shock, log_volatility)
-    own_gap = np.sqrt(1.0 - model.shared_gap**2) * student(seed, model.code, index, Stream.GAP, count, model.student_df)
-    gap = model.shared_gap * world.gap_shock[rows] + own_gap[rows]
-    overnight = np.clip(model.overnight * sigma * gap * faced.gap, -_RETURN_LIMIT, _RETURN_LIMIT)
+    overnight = np.clip(
+        model.overnight * sigma * _gap_shock(world, seed, model, index)[rows] * faced.gap, -_RETURN_LIMIT, _RETURN_LIMIT
+    )
     daytime = np.sqrt(1.0 - model.overnight**2) * shock
     intraday = np.clip(sigma * (drift + daytime) + asset.mean_return, -_RETURN_LIMIT, _RETURN_LIMIT)
     # Factors that are 1 without events leave every figure as it was, to the last bit.
@@ -231,6 +231,16 @@ def _shock(world: World, seed: int, model: ClassModel, index: int) -> FloatArray
     own_share = 1.0 - model.global_share - model.class_share
     shock: FloatArray = np.sqrt(model.global_share) * world.global_shock + np.sqrt(model.class_share) * shared
     shock += np.sqrt(own_share) * own
+    return shock
+
+
+def _gap_shock(world: World, seed: int, model: ClassModel, index: int) -> FloatArray:
+    count = len(world.days)
+    own_share = 1.0 - model.shared_gap**2 - model.class_gap**2
+    own = np.sqrt(own_share) * student(seed, model.code, index, Stream.GAP, count, model.student_df)
+    shock: FloatArray = model.shared_gap * world.gap_shock + own
+    if model.class_gap != 0.0:
+        shock += model.class_gap * student(seed, model.code, 0, Stream.GAP, count, model.student_df)
     return shock
 
 
