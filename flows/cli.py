@@ -11,6 +11,7 @@ import typer
 
 from flows import options, terminal
 from flows.data_commands import data_app, warehouse_app
+from flows.simulate_commands import simulate_app
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
 from wealtharena.settings import Settings, load_settings
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(simulate_app, name="simulate")
 
 
 def main() -> None:

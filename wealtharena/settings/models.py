@@ -528,7 +528,9 @@ class PrefectSettings(Section):
 
 
 # Australian shares at a discount broker: 8 bp and at least A$6 an order.
-_ASX = TradeCosts(commission_bps=8.0, min_commission=6.0, half_spread_bps=4.0, borrow_bps_per_year=75.0)
+_ASX = TradeCosts(
+    commission_bps=8.0, min_commission=6.0, half_spread_bps=2.0, spread_volatility=0.015, borrow_bps_per_year=75.0
+)
 
 
 class Settings(Section):
@@ -556,24 +558,25 @@ class Settings(Section):
     """Accounts and cash."""
     costs: dict[AssetClass, CostSettings] = {
         AssetClass.STOCKS: CostSettings(
-            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=2.0, borrow_bps_per_year=30.0,
-            exchanges={"XASX": _ASX},
+            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=0.7, spread_volatility=0.010,
+            borrow_bps_per_year=30.0, exchanges={"XASX": _ASX},
         ),
         AssetClass.CRYPTO: CostSettings(
-            commission_bps=10.0, half_spread_bps=5.0, borrow_bps_per_year=500.0
+            commission_bps=10.0, half_spread_bps=1.9, spread_volatility=0.012, borrow_bps_per_year=500.0
         ),
         AssetClass.ETFS: CostSettings(
-            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=2.0, borrow_bps_per_year=30.0,
-            exchanges={"XASX": _ASX},
+            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=1.0, spread_volatility=0.010,
+            borrow_bps_per_year=30.0, exchanges={"XASX": _ASX},
         ),
         AssetClass.CURRENCIES: CostSettings(
-            commission_bps=0.2, min_commission=2.0, half_spread_bps=1.0, holding_bps_per_year=50.0
+            commission_bps=0.2, min_commission=2.0, half_spread_bps=0.6, spread_volatility=0.009,
+            holding_bps_per_year=50.0,
         ),
         AssetClass.REITS: CostSettings(
-            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=2.0, borrow_bps_per_year=30.0,
-            exchanges={"XASX": _ASX},
+            commission_bps=0.0, commission_per_unit=0.005, half_spread_bps=0.8, spread_volatility=0.010,
+            borrow_bps_per_year=30.0, exchanges={"XASX": _ASX},
         ),
-        AssetClass.COMMODITIES: CostSettings(commission_bps=1.0, half_spread_bps=2.0),
+        AssetClass.COMMODITIES: CostSettings(commission_bps=1.0, half_spread_bps=0.5, spread_volatility=0.010),
     }  # fmt: skip
     """Costs per class."""
     risk: RiskSettings = RiskSettings()
