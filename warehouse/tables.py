@@ -309,6 +309,20 @@ TABLES: dict[str, TableSpec] = {
             description="Return, Sharpe ratio, drawdown and so on, one row per figure",
         ),
         TableSpec(
+            name="out_backtest__trades",
+            schema=_schema(
+                _NIGHT_AND_AGENT
+                | {"strategy": TEXT, "sequence": COUNT, "session_date": DAY, "symbol": TEXT, "side": TEXT}
+                | {"units": NUMBER, "price": NUMBER, "value": NUMBER}
+                | {"commission": NUMBER, "spread": NUMBER, "impact": NUMBER}
+                | {"position": NUMBER, "realised": NUMBER}
+            ),
+            key=("night", "agent", "strategy", "sequence"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Every trade of candidate and champion in the held-out window, with its costs and profit taken",
+        ),
+        TableSpec(
             name="out_promotion__decisions",
             schema=_schema(
                 {

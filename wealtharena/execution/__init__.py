@@ -3,6 +3,7 @@
 from wealtharena.execution.accounts import INITIAL_EQUITY, Accounts, Limit, SessionReport
 from wealtharena.execution.ledger import trade_ledger
 from wealtharena.execution.market import MarketArrays, load_market, market_arrays, save_market
+from wealtharena.execution.monitor import active_limits, bound_shares, drawdown_state, monitor
 from wealtharena.execution.portfolio import Portfolio, portfolio_of
 from wealtharena.execution.reward import TERMS, RewardWeights
 from wealtharena.execution.rules import TradingRules
@@ -18,8 +19,12 @@ __all__ = [
     "RewardWeights",
     "SessionReport",
     "TradingRules",
+    "active_limits",
+    "bound_shares",
+    "drawdown_state",
     "load_market",
     "market_arrays",
+    "monitor",
     "portfolio_of",
     "save_market",
     "target_weights",

@@ -99,8 +99,9 @@ class Portfolio:
     def profit(self) -> FloatArray:
         """(T,) since the start, from its parts: ``equity`` less the initial equity."""
         taken = self.realised.sum(axis=1) + self.dividends.sum(axis=1)
-        earned: FloatArray = np.cumsum(taken + self.interest - self.carrying - self.trading_cost)
-        return earned + self.unrealised.sum(axis=1)
+        earned = np.cumsum(taken + self.interest - self.carrying - self.trading_cost)
+        total: FloatArray = earned + self.unrealised.sum(axis=1)
+        return total
 
     def _exposure(self, values: FloatArray) -> FloatArray:
         shares = np.zeros(len(self.equity))
