@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from tasks.collection import STAGE as COLLECT
 from tasks.collection import CollectionReceipt
 from tasks.night import Night
@@ -10,11 +12,12 @@ from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from wealtharena.core import AssetClass, MarketPanel, TableRef
-from wealtharena.indicators import CALENDAR, compute_features, uses_carry
+from wealtharena.indicators import CALENDAR, compute_features
 from wealtharena.markets import MARKETS, assemble_panel
 from wealtharena.vendors import MACRO, currency_rates
 
 STAGE = "features"
+_OWN_TABLES = ("coverage", "actions", "instruments")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class FeaturesReceipt:
     """The market of one class as its agent sees it.
 
     Attributes:
-        features, bars, coverage: table versions that the panel is assembled from.
+        features, bars, coverage, actions, instruments, macro: table versions that the panel is assembled from; there
+            may be no macro series.
         data_version: content hash of the panel.
         sessions: number of sessions.
         symbols: number of symbols.
@@ -31,6 +35,9 @@ class FeaturesReceipt:
     features: TableRef
     bars: TableRef
     coverage: TableRef
+    actions: TableRef
+    instruments: TableRef
+    macro: TableRef | None
     data_version: str
     sessions: int
     symbols: int
@@ -46,14 +53,15 @@ def classes_to_compute(night: Night) -> list[AssetClass]:
 def compute_class_features(night: Night, asset_class: AssetClass) -> FeaturesReceipt:
     """Computes the features of one class, unless the same data were seen before."""
     collected = finished(night, COLLECT, CollectionReceipt)
-    names = _feature_names(night, asset_class)
+    own = collected[str(asset_class)]
     inputs = {
-        "bars": collected[str(asset_class)].core.content_hash,
-        "coverage": collected[str(asset_class)].tables["coverage"].content_hash,
-        "macro": collected[MACRO].core.content_hash if _reads_macro(night, asset_class, collected) else "",
+        "bars": own.core.content_hash,
+        **{name: own.tables[name].content_hash for name in _OWN_TABLES},
+        "macro": collected[MACRO].core.content_hash if MACRO in collected else "",
         "macro_features": _uses_macro(night, asset_class, collected),
-        "rates": _rates_as_told(night) if _reads_macro(night, asset_class, collected) else [],
-        "indicators": names,
+        "rates": _rates_as_told(night),
+        "cash_series": night.settings.execution.cash_series,
+        "indicators": _feature_names(night, asset_class),
         "costs": night.settings.costs[asset_class].model_dump(mode="json"),
     }
     receipt = once(
@@ -66,46 +74,72 @@ def compute_class_features(night: Night, asset_class: AssetClass) -> FeaturesRec
 def load_panel(night: Night, asset_class: AssetClass) -> MarketPanel:
     """The panel that this night's features receipt describes."""
     receipt = finished(night, STAGE, FeaturesReceipt)[str(asset_class)]
-    warehouse = night.warehouse
-    return assemble_panel(
-        asset_class,
-        warehouse.read(receipt.features.name, version=receipt.features.version),
-        warehouse.read(receipt.bars.name, version=receipt.bars.version),
-        warehouse.read(
-            receipt.coverage.name, version=receipt.coverage.version, where={"asset_class": str(asset_class)}
-        ),
-        night.settings,
-    )
+    features, bars = _read(night, receipt.features), _read(night, receipt.bars)
+    tables = {name: _read_own(night, getattr(receipt, name), asset_class) for name in _OWN_TABLES}
+    macro = None if receipt.macro is None else _read(night, receipt.macro)
+    return _assemble(night, asset_class, features, bars, tables, macro)
 
 
 def _compute(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> FeaturesReceipt:
-    warehouse, own = night.warehouse, collected[str(asset_class)]
-    bars = warehouse.read(own.core.name, version=own.core.version)
-    members = warehouse.read("core_market__instruments", where={"asset_class": str(asset_class)})
-    reads_macro = _reads_macro(night, asset_class, collected)
-    macro = warehouse.read(collected[MACRO].core.name, version=collected[MACRO].core.version) if reads_macro else None
+    own = collected[str(asset_class)]
+    bars = _read(night, own.core)
+    refs = {name: own.tables[name] for name in _OWN_TABLES}
+    tables = {name: _read_own(night, ref, asset_class) for name, ref in refs.items()}
+    macro_ref = collected[MACRO].core if MACRO in collected else None
+    macro = None if macro_ref is None else _read(night, macro_ref)
     features = compute_features(
         bars,
         macro,
         _feature_names(night, asset_class),
-        sectors=dict(zip(members["symbol"], members["sector"], strict=True)),
+        sectors=dict(zip(tables["instruments"]["symbol"], tables["instruments"]["sector"], strict=True)),
         include_macro=_uses_macro(night, asset_class, collected),
         rates=currency_rates(night.settings),
     )
-    table = warehouse.write(f"out_{asset_class}__features", features)
-    coverage = own.tables["coverage"]
-    covered = warehouse.read(coverage.name, version=coverage.version, where={"asset_class": str(asset_class)})
-    panel = assemble_panel(asset_class, features, bars, covered, night.settings)
-    return FeaturesReceipt(table, own.core, coverage, panel.content_hash, len(panel.dates), len(panel.symbols))
+    table = night.warehouse.write(f"out_{asset_class}__features", features)
+    panel = _assemble(night, asset_class, features, bars, tables, macro)
+    return FeaturesReceipt(
+        features=table,
+        bars=own.core,
+        **refs,
+        macro=macro_ref,
+        data_version=panel.content_hash,
+        sessions=len(panel.dates),
+        symbols=len(panel.symbols),
+    )
+
+
+def _assemble(
+    night: Night,
+    asset_class: AssetClass,
+    features: pd.DataFrame,
+    bars: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    macro: pd.DataFrame | None,
+) -> MarketPanel:
+    members = tables["instruments"]
+    return assemble_panel(
+        asset_class,
+        features,
+        bars,
+        tables["coverage"],
+        night.settings,
+        actions=tables["actions"],
+        exchanges=dict(zip(members["symbol"], members["exchange"], strict=True)),
+        macro=macro,
+        rates=currency_rates(night.settings),
+    )
+
+
+def _read(night: Night, ref: TableRef) -> pd.DataFrame:
+    return night.warehouse.read(ref.name, version=ref.version)
+
+
+def _read_own(night: Night, ref: TableRef, asset_class: AssetClass) -> pd.DataFrame:
+    return night.warehouse.read(ref.name, version=ref.version, where={"asset_class": str(asset_class)})
 
 
 def _feature_names(night: Night, asset_class: AssetClass) -> tuple[str, ...]:
     return MARKETS[asset_class].indicators + (tuple(CALENDAR) if night.settings.features.calendar else ())
-
-
-def _reads_macro(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> bool:
-    needed = uses_carry(_feature_names(night, asset_class)) or _uses_macro(night, asset_class, collected)
-    return needed and MACRO in collected
 
 
 def _rates_as_told(night: Night) -> list[object]:

@@ -95,7 +95,7 @@ def _books(night: Night, found: dict[str, ServedModel | None]) -> Books:
         markets=markets,
         models=models,
         paths=paths,
-        strategies=strategy_panel(paths, night.settings.meta.rebalance_bps),
+        strategies=strategy_panel(paths, night.settings.meta.rebalance_bps, joined),
         joined=joined.rows(start - 1, len(joined.dates)),
         held_out_start=max(held_out),
         validation_end=min(last for _, last in validation),

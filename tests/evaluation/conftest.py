@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.core.panel import AssetCosts, FloatArray, MarketPanel
 from wealtharena.execution import TradingRules
 
 PanelFactory = Callable[..., MarketPanel]
@@ -31,7 +31,7 @@ def build_panel(
         "delisted": np.zeros_like(bars),
         "dollar_volume": np.full(close.shape, np.nan),
         "volatility": np.full(close.shape, 0.01),
-        "one_way_cost": np.zeros(assets),
+        "costs": AssetCosts.flat(assets, 0.0),
         "annualisation": annualisation,
     }
     return MarketPanel(**{**values, **changes})  # type: ignore[arg-type]
@@ -51,12 +51,4 @@ def random_walk() -> MarketPanel:
 
 @pytest.fixture(scope="session")
 def rules() -> TradingRules:
-    return TradingRules(
-        long_only=False,
-        max_weight=1.0,
-        max_gross=1.0,
-        concentration=2.0,
-        delisting_haircut=0.3,
-        borrow_per_session=0.0,
-        risk_aversion=1.0,
-    )
+    return TradingRules.unlimited(concentration=2.0, delisting_haircut=0.3)

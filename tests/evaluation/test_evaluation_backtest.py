@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wealtharena.core.errors import DataWindowError
-from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.core.panel import AssetCosts, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation.backtest import backtest_baselines, backtest_policy, backtest_weights
 from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.execution import TradingRules
@@ -34,7 +34,7 @@ class FollowsFeature:
 
 def test_a_hand_computed_path(make_panel: PanelFactory, rules: TradingRules) -> None:
     """Half of the capital bought at 100 at the second open for 1 %, sold at 121 at the fourth."""
-    panel = replace(make_panel(np.array([[100.0], [110.0], [121.0], [121.0]])), one_way_cost=np.array([0.01]))
+    panel = replace(make_panel(np.array([[100.0], [110.0], [121.0], [121.0]])), costs=AssetCosts.flat(1, 0.01))
     decided = np.array([[0.5], [np.nan], [0.0], [9.9]])
     result = backtest_weights(decided, panel, (1, 4), rules, "half")
     assert result.equity == pytest.approx([1.045, 1.1, 1.1 - 0.605 * 0.01])
@@ -61,6 +61,26 @@ def test_every_baseline_runs_over_the_same_sessions(random_walk: MarketPanel, ru
     assert list(results) == list(BASELINES)
     assert all(np.array_equal(result.dates, random_walk.dates[300:600]) for result in results.values())
     assert results["cash"].equity.tolist() == [1.0] * 300
+
+
+def test_cash_earns_its_interest_and_no_sharpe_ratio(random_walk: MarketPanel, rules: TradingRules) -> None:
+    panel = replace(random_walk, cash_rate=np.linspace(0.01, 0.05, 600))
+    result = backtest_baselines(panel, (300, 600), rules)["cash"]
+    assert result.returns == pytest.approx(panel.cash_rate[299:599] / 365.0)
+    assert result.excess_returns == pytest.approx(np.zeros(300), abs=1e-15)
+    assert result.metrics.total_return == pytest.approx(np.prod(1.0 + panel.cash_rate[299:599] / 365.0) - 1.0)
+    assert np.isnan([result.metrics.sharpe, result.metrics.sortino, result.metrics.calmar]).all()
+    assert np.isnan(result.metrics.hit_rate)
+
+
+def test_idle_cash_adds_nothing_to_the_sharpe_ratio(random_walk: MarketPanel, rules: TradingRules) -> None:
+    """A tenth in the market beside nine tenths in cash at 20 % a year: the Sharpe ratio of the market less cash."""
+    decided = np.full(random_walk.close.shape, 0.1 / 3)
+    plain = backtest_weights(decided, random_walk, (1, 600), rules, "no interest")
+    rich = backtest_weights(decided, replace(random_walk, cash_rate=np.full(600, 0.2)), (1, 600), rules, "interest")
+    lost = 0.1 * 0.2 / plain.metrics.volatility * 252 / 365
+    assert rich.metrics.total_return > plain.metrics.total_return + 0.3
+    assert rich.metrics.sharpe == pytest.approx(plain.metrics.sharpe - lost, abs=0.02)
 
 
 def test_what_is_decided_on_a_close_is_not_filled_on_it(random_walk: MarketPanel, rules: TradingRules) -> None:
@@ -91,7 +111,7 @@ def test_costs_turn_a_random_trader_into_a_certain_loser(make_panel: PanelFactor
     shocks = generator.normal(0.0, 0.01, size=(20_000, 1))
     signs = generator.choice([-1.0, 1.0], size=(20_000, 1, 1)).astype(np.float32)
     panel = make_panel(100.0 * np.exp(np.cumsum(shocks - 0.01**2 / 2, axis=0)), features=signs)
-    costly = replace(panel, one_way_cost=np.array([0.001]))
+    costly = replace(panel, costs=AssetCosts.flat(1, 0.001))
     result = backtest_policy(FollowsFeature(), costly, (1, 20_000), rules, "random")
     expected = -0.001 * np.sqrt(252) / np.sqrt(0.01**2 + 0.001**2)
     assert result.metrics.sharpe == pytest.approx(expected, abs=3.0 * np.sqrt(252 / 20_000))

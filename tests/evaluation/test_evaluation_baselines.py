@@ -80,6 +80,20 @@ def test_the_year_of_a_market_that_never_closes_has_365_sessions(make_panel: Pan
     assert weights[365:].all()
 
 
+def test_momentum_is_that_of_total_returns(make_panel: PanelFactory, rules: TradingRules) -> None:
+    """A split by two and a fall by what is paid out are no losses."""
+    worth = 100.0 * np.exp(0.001 * np.arange(400) + 0.01 * np.where(np.arange(400) % 2, 1.0, -1.0))[:, None]
+    split, kept = np.ones((400, 1)), np.ones((400, 1))
+    split[300], kept[320] = 2.0, 0.5
+    close = worth * np.cumprod(kept, axis=0) / np.cumprod(split, axis=0)
+    dividend = np.zeros((400, 1))
+    dividend[320] = 0.5 * close[319]
+    paying = make_panel(close, split=split, dividend=dividend)
+    whole = make_panel(worth)
+    assert np.allclose(time_series_momentum(paying, rules), time_series_momentum(whole, rules), rtol=1e-9)
+    assert not np.allclose(time_series_momentum(make_panel(close), rules), time_series_momentum(whole, rules))
+
+
 @ALL
 def test_no_baseline_sees_the_future(
     make_panel: PanelFactory, name: str, random_walk: MarketPanel, rules: TradingRules
@@ -87,7 +101,12 @@ def test_no_baseline_sees_the_future(
     """Cut at every row: with missing bars, a back-fill shows only where the cut lies in a gap."""
     close = random_walk.close[:330].copy()
     close[np.random.default_rng(12).random(close.shape) < 0.2] = np.nan
-    panel = make_panel(close, observed=np.ones(close.shape, dtype=bool))
+    generator = np.random.default_rng(4)
+    events = {
+        "split": np.where(generator.random(close.shape) < 0.02, 2.0, 1.0),
+        "dividend": np.where(generator.random(close.shape) < 0.02, 1.0, 0.0),
+    }
+    panel = make_panel(close, observed=np.ones(close.shape, dtype=bool), **events)
     whole = BASELINES[name](panel, rules)
     for cut in range(1, 331):
         assert np.array_equal(BASELINES[name](panel.rows(0, cut), rules), whole[:cut])

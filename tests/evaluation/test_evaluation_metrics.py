@@ -162,6 +162,25 @@ def test_cash_earns_nothing_loses_nothing_and_has_no_sharpe_ratio() -> None:
     assert math.isnan(summary.hit_rate)
 
 
+def test_ratios_are_of_what_is_earned_above_cash_and_the_rest_is_the_accounts_own() -> None:
+    cash = np.array([0.01, 0.02, 0.03, 0.04])
+    idle, flat = m.summarise(HAND, np.zeros(4), np.ones(4), 4), np.zeros(4)
+    paid = m.summarise(np.array(HAND) + cash, flat, np.ones(4), 4, cash)
+    for name in ("sharpe", "sharpe_standard_error", "probabilistic_sharpe", "sortino", "hit_rate"):
+        assert getattr(paid, name) == pytest.approx(getattr(idle, name)), name
+    assert paid.total_return == pytest.approx(1.11 * 0.92 * 1.23 * 1.04 - 1.0)
+    assert paid.max_drawdown == pytest.approx(0.08)
+    assert paid.calmar == pytest.approx(idle.annual_return / 0.08)
+    assert paid.value_at_risk == m.value_at_risk(np.array(HAND) + cash)
+
+
+def test_an_account_in_cash_has_no_ratio_whatever_cash_earns() -> None:
+    cash = np.linspace(1e-4, 2e-4, 50)
+    summary = m.summarise(cash * (1.0 + 1e-13), np.zeros(50), np.zeros(50), 252, cash)
+    assert summary.total_return > 0.0
+    assert np.isnan([summary.sharpe, summary.sortino, summary.calmar, summary.hit_rate]).all()
+
+
 def test_rising_without_a_fall_has_neither_sortino_nor_calmar() -> None:
     assert math.isnan(m.sortino_ratio([0.01, 0.02, 0.03]))
     assert math.isnan(m.calmar_ratio([0.01, 0.02, 0.03], 252))

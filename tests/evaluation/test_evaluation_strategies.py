@@ -38,6 +38,7 @@ def book(
         equity_open=np.concatenate([[1.0], equity[:-1]]),
         equity=equity,
         returns=returns,
+        cash_returns=np.zeros(sessions),
         turnover=turnover,
         cost=np.zeros(sessions),
         gross=gross,
@@ -69,7 +70,7 @@ def test_agents_stand_in_name_order_on_the_union_of_their_sessions(books: dict[s
     panel = strategy_panel(books, rebalance_bps=10.0)
     assert panel.symbols == ("crypto", "stocks")
     assert np.array_equal(panel.dates, np.union1d(books["stocks"].dates, books["crypto"].dates))
-    assert panel.one_way_cost.tolist() == [0.001, 0.001]
+    assert panel.costs.commission.tolist() == [0.001, 0.001]
     assert panel.annualisation == 365
     assert strategy_panel({"stocks": books["stocks"]}, 10.0).annualisation == 252
 
@@ -148,8 +149,19 @@ def test_a_strategy_panel_shows_nothing_of_the_future(books: dict[str, BacktestR
 
 def until(result: BacktestResult, day: np.datetime64) -> BacktestResult:
     kept = result.dates <= day
-    names = ("dates", "equity_open", "equity", "returns", "turnover", "cost", "gross", "weights", "target_weights")
+    names = ("dates", "equity_open", "equity", "returns", "cash_returns", "turnover", "cost", "gross")
+    names += ("weights", "target_weights")
     return replace(result, **{name: getattr(result, name)[kept] for name in names})
+
+
+def test_capital_that_no_agent_has_earns_the_cash_rate_of_their_market(
+    books: dict[str, BacktestResult], make_panel: PanelFactory
+) -> None:
+    panel = strategy_panel(books, 0.0)
+    market = make_panel(np.ones((400, 1)), start="2019-12-30", cash_rate=np.linspace(0.0, 0.04, 400))
+    earning = strategy_panel(books, 0.0, market)
+    assert panel.cash_rate is None
+    assert earning.cash_rate.tolist() == market.cash_rate[np.isin(market.dates, panel.dates)].tolist()
 
 
 def test_no_agents_no_panel() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import DataWindowError
+from wealtharena.core.panel import AssetCosts
 from wealtharena.markets import join_panels
 
 NAN = np.nan
@@ -28,7 +29,7 @@ def panel(symbols: str, dates: list[str], annualisation: int = 252, cost: float 
         delisted=np.zeros(shape, dtype=np.bool_),
         dollar_volume=prices,
         volatility=prices,
-        one_way_cost=np.full(shape[1], cost),
+        costs=AssetCosts.flat(shape[1], cost),
         annualisation=annualisation,
     )
 
@@ -46,7 +47,7 @@ def test_assets_lie_on_the_union_of_dates_in_symbol_order() -> None:
     np.testing.assert_array_equal(joined.tradable, [[1, 1, 1], [1, 0, 1], [1, 0, 1], [0, 1, 0]])
     np.testing.assert_array_equal(joined.observed, joined.tradable)
     np.testing.assert_array_equal(joined.volatility, [[1, 1, 2], [3, 1, 4], [5, 1, 6], [5, 2, 6]])
-    assert joined.one_way_cost.tolist() == [0.002, 0.001, 0.002]
+    assert joined.costs.commission.tolist() == [0.002, 0.001, 0.002]
     assert joined.annualisation == 365
     assert joined.features.shape == (4, 3, 0)
 
@@ -73,6 +74,28 @@ def test_one_panel_keeps_its_bars() -> None:
     joined = join_panels({"crypto": EVERY_DAY})
     np.testing.assert_array_equal(joined.close, EVERY_DAY.close)
     assert joined.symbols == EVERY_DAY.symbols
+
+
+def test_events_and_interest_stand_on_their_dates() -> None:
+    paying = replace(WEEK, dividend=np.array([[0.0], [0.5]]), cash_rate=np.array([0.02, 0.03]))
+    splitting = replace(EVERY_DAY, split=np.array([[1, 1], [2, 1], [1, 1.0]]), carry=np.full((3, 2), 0.01))
+    joined = join_panels({"stocks": paying, "crypto": splitting})
+
+    np.testing.assert_array_equal(joined.dividend, [[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0.5, 0]])
+    np.testing.assert_array_equal(joined.split, [[1, 1, 1], [2, 1, 1], [1, 1, 1], [1, 1, 1]])
+    np.testing.assert_array_equal(joined.carry, np.tile([0.01, NAN, 0.01], (4, 1)))
+    np.testing.assert_array_equal(joined.cash_rate, [0.02, 0.02, 0.02, 0.03])
+    assert joined.accrual_days is None
+
+
+def test_without_events_and_interest_there_are_none() -> None:
+    joined = join_panels({"stocks": WEEK, "crypto": EVERY_DAY})
+    assert [joined.dividend, joined.split, joined.carry, joined.cash_rate, joined.accrual_days] == [None] * 5
+
+
+def test_one_panel_keeps_its_count_of_days() -> None:
+    counted = replace(WEEK, accrual_days=np.array([0.0, 1.0]))
+    assert join_panels({"currencies": counted}).accrual_days.tolist() == [0.0, 1.0]
 
 
 def test_nothing_to_join_is_refused() -> None:

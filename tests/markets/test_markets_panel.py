@@ -87,10 +87,33 @@ def test_a_bar_that_is_not_observed_is_not_papered_over() -> None:
     assert panel.features[2, 0, 0] == 0.0
 
 
-def test_prices_are_adjusted() -> None:
+def test_prices_are_adjusted_where_no_actions_are_known() -> None:
     bars = bars_of(TWO_CALENDARS).assign(adj_factor=[0.5, 1.0, 1.0, 1.0, 1.0])
     panel = panel_of(bars)
     assert (panel.open[1, 0], panel.close[1, 0]) == (0.5, 1.0)
+    assert (panel.split, panel.dividend) == (None, None)
+
+
+def test_with_actions_prices_are_as_stored_and_splits_and_dividends_are_events() -> None:
+    """A splits 2:1 on its second bar; B pays a tenth of 6 on its second."""
+    bars = bars_of(TWO_CALENDARS).assign(adj_factor=[0.5, 1.0, 0.9, 1.0, 1.0])
+    actions = pd.DataFrame({"symbol": ["A"], "ex_date": ["2024-01-03"], "kind": ["split"], "ratio": [2.0]})
+    panel = assemble_panel(STOCKS, features_of(bars), bars, no_delisting(), Settings(), actions=actions)
+
+    np.testing.assert_array_equal(panel.close, [[NAN, 6], [2, NAN], [4, 8], [NAN, 10]])
+    np.testing.assert_array_equal(panel.split, [[1, 1], [1, 1], [2, 1], [1, 1]])
+    np.testing.assert_allclose(panel.dividend, [[0, 0], [0, 0], [0, 0.6], [0, 0]], atol=1e-12)
+
+
+def test_total_return_closes_show_neither_splits_nor_dividends_and_nothing_of_the_future() -> None:
+    bars = bars_of(TWO_CALENDARS).assign(adj_factor=[0.5, 1.0, 0.9, 1.0, 1.0])
+    actions = pd.DataFrame({"symbol": ["A"], "ex_date": ["2024-01-03"], "kind": ["split"], "ratio": [2.0]})
+    panel = assemble_panel(STOCKS, features_of(bars), bars, no_delisting(), Settings(), actions=actions)
+
+    expected = [[NAN, 6], [2, NAN], [8, 8 / 0.9], [NAN, 10 / 0.9]]
+    np.testing.assert_allclose(panel.total_return_close, expected, rtol=1e-12)
+    np.testing.assert_array_equal(panel.rows(0, 3).total_return_close, panel.total_return_close[:3])
+    np.testing.assert_array_equal(panel_of(bars).total_return_close, panel_of(bars).close)
 
 
 @pytest.mark.parametrize(("opened", "tradable"), [(0.0, True), (-3.0, True), (NAN, True), (5.0, False)])
@@ -148,7 +171,37 @@ def test_costs_and_annualisation_are_those_of_the_class() -> None:
     bars = bars_of(TWO_CALENDARS)
     panel = assemble_panel(AssetClass.CRYPTO, features_of(bars), bars, no_delisting(), Settings())
     assert panel.annualisation == 365
-    assert panel.one_way_cost.tolist() == pytest.approx([15e-4, 15e-4])
+    own = Settings().costs[AssetClass.CRYPTO]
+    assert panel.costs.commission.tolist() == pytest.approx([own.commission_bps / 1e4] * 2)
+    assert panel.costs.half_spread.tolist() == pytest.approx([own.half_spread_bps / 1e4] * 2)
+
+
+def test_an_exchange_with_costs_of_its_own_has_them() -> None:
+    bars = bars_of(TWO_CALENDARS)
+    exchanges = {"B": "XASX", "A": "XNYS", "C": "XASX"}
+    panel = assemble_panel(STOCKS, features_of(bars), bars, no_delisting(), Settings(), exchanges=exchanges)
+    own = Settings().costs[STOCKS]
+    assert panel.costs.commission_per_unit.tolist() == [own.commission_per_unit, 0.0]
+    assert panel.costs.min_commission.tolist() == [0.0, own.exchanges["XASX"].min_commission]
+
+
+def test_interest_comes_from_macro_series_and_is_part_of_the_data_version() -> None:
+    bars = bars_of(TWO_CALENDARS)
+    out = pd.Series([pd.Timestamp("2024-01-02")]).astype("datetime64[us]")
+    macro = pd.DataFrame({"series": ["FEDFUNDS"], "value": [5.0], "reference_date": out, "available_date": out})
+    panel = assemble_panel(STOCKS, features_of(bars), bars, no_delisting(), Settings(), macro=macro)
+    np.testing.assert_array_equal(panel.cash_rate, [NAN, NAN, 0.05, 0.05])
+    assert panel.carry is None
+    assert panel_of(bars).cash_rate is None
+    assert panel_of(bars).content_hash != panel.content_hash
+
+
+def test_currency_nights_count_days_to_value() -> None:
+    bars = bars_of([("A", f"2024-01-{day:02d}", 1.0, 1.0) for day in (2, 3, 4, 5, 8)])
+    panel = assemble_panel(
+        AssetClass.CURRENCIES, features_of(bars), bars, no_delisting(), Settings(), exchanges={"A": "24/5"}
+    )
+    assert panel.accrual_days.tolist() == [0.0, 1.0, 3.0, 1.0, 1.0]
 
 
 def test_currencies_have_no_dollar_volume() -> None:

@@ -125,6 +125,33 @@ class MarketPanel:
     accrual_days: FloatArray | None = None
 
     @cached_property
+    def total_return_close(self) -> FloatArray:
+        """(T, A) value at the close of one unit held since the first row, with its dividends reinvested.
+
+        Neither splits nor dividends show in it, as in adjusted closes, of which it is a constant multiple: each
+        dividend buys units at the close before less itself. In contrast to those, row ``t`` depends on rows up to ``t``
+        only. NaN where the asset has no bar.
+        """
+        if self.split is None and self.dividend is None:
+            return self.close
+        split = np.ones(self.close.shape) if self.split is None else self.split
+        dividend = np.zeros(self.close.shape) if self.dividend is None else self.dividend
+        known = last_known(self.close)
+        before = np.vstack([np.full((1, len(self.symbols)), np.nan), known[:-1]]) / split
+        without = before - dividend
+        paid = (dividend != 0.0) & (without > 0.0)
+        growth = np.ones(self.close.shape)
+        np.divide(before, without, out=growth, where=paid)
+        units: FloatArray = np.cumprod(split * growth, axis=0, dtype=np.float64)
+        return self.close * units
+
+    def cash_rate_on(self, dates: DateArray) -> FloatArray:
+        """(len(dates),) cash rate as known on the last session up to each date; NaN where there is none."""
+        place = np.searchsorted(self.dates, dates, side="right") - 1
+        known = np.full(len(self.dates), np.nan) if self.cash_rate is None else self.cash_rate
+        return np.append(known, np.nan)[place]
+
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 of the whole panel: the data version that receipts and models carry."""
         optional = {name: getattr(self, name) for name in (*_EVENTS, *_PER_SESSION)}
@@ -178,3 +205,10 @@ class MarketPanel:
 
     def _given(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if getattr(self, name) is not None)
+
+
+def last_known(values: FloatArray) -> FloatArray:
+    """(T, A) with NaN replaced by the last value before it in the same column, where there is one."""
+    own = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), 0, own), axis=0)
+    return np.take_along_axis(values, last, axis=0)

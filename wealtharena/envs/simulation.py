@@ -10,9 +10,11 @@ import numpy.typing as npt
 from wealtharena.core.errors import DataWindowError, ExecutionError
 from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.spaces import observation_shape
-from wealtharena.execution.accounts import REPORT, IntArray, Records, empty_report, open_accounts
+from wealtharena.execution.accounts import REPORT, Accounts, IntArray, Records, empty_report, open_accounts
+from wealtharena.execution.columns import CASH_RATE, DAYS
 from wealtharena.execution.kernel import (
     SCORES,
+    WEIGHTS,
     decide_targets,
     kernel_rules,
     padded_decisions,
@@ -41,6 +43,7 @@ class SimulationPath:
         summary: (T,) records of ``wealtharena.execution.accounts.REPORT``: costs by kind, interest, limits …
         equity: (T,) at the close.
         returns: (T,) simple return from the previous close (the first from the initial equity); 0 after bankruptcy.
+        cash_returns: (T,) what an account that holds nothing but cash earns.
         gross: (T,) sum of absolute weights at the close.
         weights: (T, A) held at the close.
         targets: (T, A) asked for at the open, after the limits; NaN where no order was given.
@@ -53,11 +56,17 @@ class SimulationPath:
     summary: Records
     equity: FloatArray
     returns: FloatArray
+    cash_returns: FloatArray
     gross: FloatArray
     weights: FloatArray
     targets: FloatArray
     orders: FloatArray
     fill_prices: FloatArray
+
+    @property
+    def excess_returns(self) -> FloatArray:
+        """(T,) returns above those of cash."""
+        return self.returns - self.cash_returns
 
     @property
     def equity_open(self) -> FloatArray:
@@ -192,6 +201,7 @@ def next_targets(
     rules: TradingRules,
     weights: FloatArray | None = None,
     drawdown: float = 0.0,
+    stopped: int = 0,
     *,
     window: int = 1,
 ) -> FloatArray:
@@ -200,7 +210,8 @@ def next_targets(
     Args:
         act: as for ``run_policy``.
         weights: (A,) what the account holds at that close; all cash by default.
-        drawdown: of the account from its peak, in [-1, 0].
+        drawdown: of the account from the peak that its stop counts from, in [-1, 0].
+        stopped: sessions that a stopped account still stays in cash (``wealtharena.execution.drawdown_state``).
         window: sessions whose features an observation shows.
 
     Raises:
@@ -208,22 +219,59 @@ def next_targets(
         ExecutionError: the scores have another shape or are not finite.
     """
     market, num_assets = market_arrays(panel, window), len(panel.symbols)
-    limits = kernel_rules(rules, market)
-    accounts = open_accounts(np.arange(num_assets)[None, :], row=len(panel.dates) - 1)
-    if weights is not None:
-        accounts.weights[0, :num_assets] = weights
-        accounts.state["gross"] = np.abs(weights).sum()
-    accounts.state["equity"] = accounts.state["peak"] * (1.0 + drawdown)
+    limits, accounts = kernel_rules(rules, market), _account_after(panel, weights, drawdown, stopped)
     observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
     seen = (market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights)
     write_observations(*seen, limits, _EVERYONE, observations)
     scores = np.asarray(act(observations), dtype=np.float64)
     if scores.shape != (1, num_assets) or not np.isfinite(scores).all():
         raise ExecutionError(f"scores must be finite and (1, {num_assets}), got {scores.shape}")
+    return _decided(scores, SCORES, market, accounts, limits)
+
+
+def next_limited(
+    wanted: FloatArray,
+    panel: MarketPanel,
+    rules: TradingRules,
+    weights: FloatArray | None = None,
+    drawdown: float = 0.0,
+    stopped: int = 0,
+) -> FloatArray:
+    """Target weights (A,) that the limits leave of wanted ones after the last close of ``panel``, as in ``run_weights``.
+
+    Args:
+        wanted: (A,) weights; NaN, no order, stays.
+        weights, drawdown, stopped: state of the account, as for ``next_targets``.
+
+    Raises:
+        ExecutionError: the weights have another shape or are infinite.
+    """
+    if wanted.shape != (len(panel.symbols),) or np.isinf(wanted).any():
+        raise ExecutionError(f"weights must be ({len(panel.symbols)},) without infinities, got {wanted.shape}")
+    market = market_arrays(panel)
+    accounts = _account_after(panel, weights, drawdown, stopped)
+    return _decided(wanted[None], WEIGHTS, market, accounts, kernel_rules(rules, market))
+
+
+def _account_after(panel: MarketPanel, weights: FloatArray | None, drawdown: float, stopped: int) -> Accounts:
+    """An account that has seen the last close of a panel."""
+    accounts = open_accounts(np.arange(len(panel.symbols))[None, :], row=len(panel.dates) - 1)
+    if weights is not None:
+        accounts.weights[0, : len(weights)] = weights
+        accounts.state["gross"] = np.abs(weights).sum()
+    accounts.state["equity"] = accounts.state["peak"] * (1.0 + drawdown)
+    accounts.state["stopped"] = stopped
+    return accounts
+
+
+def _decided(
+    decisions: FloatArray, mode: int, market: MarketArrays, accounts: Accounts, limits: Records
+) -> FloatArray:
+    num_assets = decisions.shape[1]
     report = empty_report(1, num_assets)
     decide_targets(
         market.prices, market.returns, market.num_observed, accounts.state, accounts.assets, accounts.weights,
-        report.summary, report.targets, limits, *workspace(limits, num_assets), padded_decisions(scores), SCORES,
+        report.summary, report.targets, limits, *workspace(limits, num_assets), padded_decisions(decisions), mode,
     )  # fmt: skip
     targets: FloatArray = report.targets[0, :num_assets].copy()
     return targets
@@ -249,6 +297,7 @@ class _Recorder:
             summary=self.summary[0],
             equity=self.equity[0],
             returns=_simple_returns(self.equity[0]),
+            cash_returns=market.overnight[rows, DAYS] * market.overnight[rows, CASH_RATE],
             gross=self.gross[0],
             weights=self.weights[0],
             targets=self.targets[0],

@@ -1,6 +1,6 @@
 """Backtests over one window: a policy, given weights or the baselines, through the execution kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,21 @@ from wealtharena.execution import TradingRules
 
 
 @dataclass(frozen=True)
+class Trading:
+    """What a result was worked out from: for portfolios, trade ledgers and the risk monitor.
+
+    Attributes:
+        path: of the account.
+        panel: market that it was traded on.
+        rules: limits that it was traded under.
+    """
+
+    path: SimulationPath
+    panel: MarketPanel
+    rules: TradingRules
+
+
+@dataclass(frozen=True)
 class BacktestResult:
     """One account over the T sessions of a window, net of costs; it starts with an equity of 1 in cash.
 
@@ -26,6 +41,7 @@ class BacktestResult:
         equity_open: (T,) equity at the open, before trading.
         equity: (T,) equity at the close.
         returns: (T,) simple net return from close to close, the first from the initial equity.
+        cash_returns: (T,) what an account that holds nothing but cash earns.
         turnover: (T,) traded value over equity at the open.
         cost: (T,) costs over equity at the open.
         gross: (T,) sum of absolute weights at the close.
@@ -35,6 +51,7 @@ class BacktestResult:
         metrics: of the whole window.
         annualisation: sessions per year.
         finite: False if the policy yielded NaN or infinite scores; these counted as 0.
+        trading: what the result was worked out from; None for one made by hand.
     """
 
     name: str
@@ -43,6 +60,7 @@ class BacktestResult:
     equity_open: FloatArray
     equity: FloatArray
     returns: FloatArray
+    cash_returns: FloatArray
     turnover: FloatArray
     cost: FloatArray
     gross: FloatArray
@@ -51,6 +69,12 @@ class BacktestResult:
     metrics: Metrics
     annualisation: int
     finite: bool = True
+    trading: Trading | None = field(default=None, repr=False)
+
+    @property
+    def excess_returns(self) -> FloatArray:
+        """(T,) returns above those of cash: what ratios of return to risk are taken of."""
+        return self.returns - self.cash_returns
 
     def equity_frame(self) -> pd.DataFrame:
         """One row per session: strategy, session_date, equity, return, turnover, cost, gross."""
@@ -102,7 +126,7 @@ def backtest_policy(
     first, last = _checked(window, panel)
     watched = _Watched(policy)
     path = run_policy(watched.act, panel, first, last - 1, rules)
-    return _result(path, name, panel.annualisation, finite=watched.finite)
+    return _result(Trading(path, panel, rules), name, finite=watched.finite)
 
 
 def backtest_weights(
@@ -126,7 +150,7 @@ def backtest_weights(
             f"{name}: weights must have the panel's shape {panel.observed.shape}, got {weights.shape}"
         )
     path = run_weights(weights[first - 1 : last - 1], panel, first, last - 1, rules)
-    return _result(path, name, panel.annualisation)
+    return _result(Trading(path, panel, rules), name)
 
 
 def backtest_baselines(panel: MarketPanel, window: Window, rules: TradingRules) -> dict[str, BacktestResult]:
@@ -162,7 +186,8 @@ def _checked(window: Window, panel: MarketPanel) -> Window:
     return window
 
 
-def _result(path: SimulationPath, name: str, annualisation: int, *, finite: bool = True) -> BacktestResult:
+def _result(trading: Trading, name: str, *, finite: bool = True) -> BacktestResult:
+    path, annualisation = trading.path, trading.panel.annualisation
     return BacktestResult(
         name=name,
         symbols=path.symbols,
@@ -170,12 +195,14 @@ def _result(path: SimulationPath, name: str, annualisation: int, *, finite: bool
         equity_open=path.equity_open,
         equity=path.equity,
         returns=path.returns,
+        cash_returns=path.cash_returns,
         turnover=path.turnover,
         cost=path.cost,
         gross=path.gross,
         weights=path.weights,
         target_weights=path.targets,
-        metrics=summarise(path.returns, path.turnover, path.gross, annualisation),
+        metrics=summarise(path.returns, path.turnover, path.gross, annualisation, path.cash_returns),
         annualisation=annualisation,
         finite=finite,
+        trading=trading,
     )

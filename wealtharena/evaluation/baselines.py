@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.core.panel import FloatArray, MarketPanel, last_known
 from wealtharena.execution import TradingRules, target_weights
 
 Baseline = Callable[[MarketPanel, TradingRules], FloatArray]
@@ -36,7 +36,8 @@ def time_series_momentum(panel: MarketPanel, rules: TradingRules) -> FloatArray:
     ``sign(12-month return) x 40 % / volatility``, averaged over the assets that have both, then cut to the limits of
     ``rules``. Moskowitz, Ooi and Pedersen (2012), "Time series momentum", eq. 5, with daily instead of monthly
     rebalancing and without a riskless rate. Row ``t`` uses closes up to ``t`` only. An asset without a year of history,
-    unobserved, or without 21 returns gets 0. The sign is that of the price difference: prices may be negative.
+    unobserved, or without 21 returns gets 0. The sign is that of the price difference, dividends included: prices
+    may be negative.
 
     Targets (T, A) known at the close of ``t``.
     """
@@ -56,7 +57,7 @@ BASELINES: dict[str, Baseline] = {
 
 def _yearly_change(panel: MarketPanel) -> FloatArray:
     """(T, A) last known close less the one known a year of sessions before; NaN without a year of history."""
-    last_close = pd.DataFrame(panel.close).ffill().to_numpy()
+    last_close = last_known(panel.total_return_close)
     change = np.full(last_close.shape, np.nan)
     change[panel.annualisation :] = last_close[panel.annualisation :] - last_close[: -panel.annualisation]
     return change
@@ -64,7 +65,7 @@ def _yearly_change(panel: MarketPanel) -> FloatArray:
 
 def _forecast_volatility(panel: MarketPanel) -> FloatArray:
     """(T, A) annual volatility from returns between an asset's own bars; NaN until there are enough of them."""
-    columns = [_own_returns(panel.close[:, asset]) for asset in range(len(panel.symbols))]
+    columns = [_own_returns(panel.total_return_close[:, asset]) for asset in range(len(panel.symbols))]
     returns = pd.DataFrame(np.column_stack(columns))
     weights = returns.ewm(com=_VARIANCE_CENTRE_OF_MASS, min_periods=_MIN_RETURNS, ignore_na=True)
     volatility: FloatArray = np.sqrt(weights.var(bias=True).to_numpy() * panel.annualisation)

@@ -27,7 +27,9 @@ _CLIP = 5.0
 _BPS = 1e4
 
 
-def strategy_panel(results: Mapping[str, BacktestResult], rebalance_bps: float) -> MarketPanel:
+def strategy_panel(
+    results: Mapping[str, BacktestResult], rebalance_bps: float, market: MarketPanel | None = None
+) -> MarketPanel:
     """Panel in which each agent's net equity curve is one asset, in name order, over the union of their sessions.
 
     Opens and closes are the equity at the open and at the close. On a day on which an agent's class has no session
@@ -42,6 +44,7 @@ def strategy_panel(results: Mapping[str, BacktestResult], rebalance_bps: float) 
     Args:
         results: backtests of the agents over one window, out of sample.
         rebalance_bps: one-way cost of moving capital between agents.
+        market: whose cash rate the capital earns that no agent has; without it, none.
 
     Raises:
         DataWindowError: there is no result, or one without sessions.
@@ -77,6 +80,7 @@ def strategy_panel(results: Mapping[str, BacktestResult], rebalance_bps: float) 
         volatility=volatility,
         costs=AssetCosts.flat(len(names), rebalance_bps / _BPS),
         annualisation=_annualisation(dates),
+        cash_rate=None if market is None else market.cash_rate_on(dates),
     )
 
 

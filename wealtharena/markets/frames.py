@@ -43,7 +43,7 @@ def panel_from_frames(
             prices count as adjusted. Dates with a time zone are taken as local dates.
         settings: for costs.
         indicators: names of the features; by default those of the class whose lookback fits into a third of the data.
-        macro: core macro observations, if they are features too.
+        macro: core macro observations, if they are features too; cash then earns interest.
         sectors: sector per symbol.
 
     Raises:
@@ -56,7 +56,7 @@ def panel_from_frames(
     names = usable_indicators(bars, asset_class) if indicators is None else tuple(indicators)
     features = compute_features(bars, macro, names, sectors=sectors)
     coverage = pd.DataFrame({"symbol": bars["symbol"].unique(), "delisted_on": pd.NaT})
-    return assemble_panel(asset_class, features, bars, coverage, settings)
+    return assemble_panel(asset_class, features, bars, coverage, settings, macro=macro)
 
 
 def usable_indicators(bars: pd.DataFrame, asset_class: AssetClass) -> tuple[str, ...]:

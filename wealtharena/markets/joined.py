@@ -8,15 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from wealtharena.core.errors import DataWindowError
-from wealtharena.core.panel import AssetCosts, FloatArray, MarketPanel
+from wealtharena.core.panel import AssetCosts, DateArray, FloatArray, MarketPanel, last_known
 
 
 def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
     """All assets of all panels on the union of their dates, without features.
 
     On a date that is not a session of an asset's own panel it has no bar, is not observed and not tradable; its dollar
-    volume and volatility stay at what was last known. A delisting on such a date cannot happen, as each panel puts it
-    on a session of its own.
+    volume, volatility, carry and cash rate stay at what was last known. A delisting on such a date cannot happen, as
+    each panel puts it on a session of its own. Several panels have one count of days: interest and carry count calendar
+    days, which over a week is the same.
 
     Args:
         panels: panel per class; the order does not matter.
@@ -37,11 +38,16 @@ def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
         parts = []
         for key in sorted(panels):
             values = getattr(panels[key], name)
-            cells = np.full((len(dates), values.shape[1]), empty, dtype=values.dtype)
-            cells[np.searchsorted(dates, panels[key].dates)] = values
+            cells = np.full((len(dates), len(panels[key].symbols)), empty, dtype=type(empty))
+            if values is not None:
+                cells[np.searchsorted(dates, panels[key].dates)] = values
             parts.append(cells)
         return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, order])
 
+    def stacked_if_any(name: str, empty: float) -> npt.NDArray[Any] | None:
+        return stacked(name, empty) if any(getattr(panel, name) is not None for panel in panels.values()) else None
+
+    carry = stacked_if_any("carry", np.nan)
     costs = AssetCosts.joined([panels[key].costs for key in sorted(panels)]).select(order)
     return MarketPanel(
         dates=dates,
@@ -57,14 +63,22 @@ def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
         volatility=last_known(stacked("volatility", np.nan)),
         costs=costs,
         annualisation=max(panel.annualisation for panel in panels.values()),
+        dividend=stacked_if_any("dividend", 0.0),
+        split=stacked_if_any("split", 1.0),
+        carry=None if carry is None else last_known(carry),
+        cash_rate=_cash_rate(panels, dates),
+        accrual_days=next(iter(panels.values())).accrual_days if len(panels) == 1 else None,
     )
 
 
-def last_known(values: FloatArray) -> FloatArray:
-    """(T, A) with NaN replaced by the last value before it in the same column, where there is one."""
-    own = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(values), 0, own), axis=0)
-    return np.take_along_axis(values, last, axis=0)
+def _cash_rate(panels: Mapping[str, MarketPanel], dates: DateArray) -> FloatArray | None:
+    """(T,) what any of the panels knows on each date; the first in the order of their names."""
+    if all(panel.cash_rate is None for panel in panels.values()):
+        return None
+    joined = np.full(len(dates), np.nan)
+    for _, panel in sorted(panels.items()):
+        joined = np.where(np.isnan(joined), panel.cash_rate_on(dates), joined)
+    return joined
 
 
 def _sorted_symbols(panels: Mapping[str, MarketPanel]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

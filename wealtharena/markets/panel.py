@@ -1,5 +1,6 @@
 """From the long tables of one asset class to its aligned panel."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,13 @@ import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import CurationError, DataWindowError, SettingsError, unknown_name
-from wealtharena.core.panel import BoolArray, DateArray, MarketPanel
+from wealtharena.core.panel import BoolArray, DateArray, MarketPanel, last_known
+from wealtharena.core.rates import CurrencyRates
 from wealtharena.indicators import KEY_COLUMNS
 from wealtharena.markets.catalogue import MARKETS
 from wealtharena.markets.costs import asset_costs
-from wealtharena.markets.joined import last_known
+from wealtharena.markets.events import bar_events
+from wealtharena.markets.interest import overnight_of
 from wealtharena.markets.spec import MarketSpec
 from wealtharena.settings import Settings
 
@@ -22,12 +25,22 @@ _PER_BAR = ("open", "close", "dollar_volume", "volatility")
 
 
 def assemble_panel(
-    asset_class: AssetClass, features: pd.DataFrame, bars: pd.DataFrame, coverage: pd.DataFrame, settings: Settings
+    asset_class: AssetClass,
+    features: pd.DataFrame,
+    bars: pd.DataFrame,
+    coverage: pd.DataFrame,
+    settings: Settings,
+    *,
+    actions: pd.DataFrame | None = None,
+    exchanges: Mapping[str, str] | None = None,
+    macro: pd.DataFrame | None = None,
+    rates: CurrencyRates | None = None,
 ) -> MarketPanel:
     """The panel of one asset class, on the union of the sessions on which any of its symbols has a bar.
 
-    Prices are adjusted and in each instrument's own currency: returns are local-currency returns, as an investor earns
-    who hedges the exchange rate; nothing is converted.
+    Prices are in each instrument's own currency: returns are local-currency returns, as an investor earns who hedges
+    the exchange rate; nothing is converted. With ``actions`` they are as stored in ``bars``, and splits and dividends
+    are events of the panel; without, they are multiplied by the adjustment factor and contain both.
 
     Exchanges of one class keep different holidays. On a session without a bar of its own an asset stays ``observed``
     with its last features for up to 7 calendar days (until it is delisted): its market is closed, what is known of it
@@ -39,7 +52,11 @@ def assemble_panel(
             has the indicators of the spec in its order, then all others by name.
         bars: core bars of the class.
         coverage: ``symbol`` and ``delisted_on`` (last session of a delisted symbol, else NaT).
-        settings: for ``settings.costs``.
+        settings: for ``settings.costs`` and ``settings.execution.cash_series``.
+        actions: corporate actions behind the adjustment factors, empty if there are none; None: not known.
+        exchanges: calendar per symbol (``XASX`` …): some have costs of their own, and days of interest.
+        macro: core macro observations; without them there is neither interest on cash nor carry.
+        rates: whose rate each macro series is, for the carry of currency pairs.
 
     Raises:
         DataWindowError: there are no bars.
@@ -53,7 +70,7 @@ def assemble_panel(
     if not len(bars):
         raise DataWindowError(f"{asset_class} has no bars")
     spec, cost = MARKETS[asset_class], settings.costs[asset_class]
-    long = _joined(asset_class, features, bars)
+    long = _with_events(_joined(asset_class, features, bars), actions)
     rows, sessions = pd.factorize(long["session_date"], sort=True)
     places, names = pd.factorize(long["symbol"], sort=True)
     dates = sessions.to_numpy("datetime64[D]")
@@ -75,6 +92,10 @@ def assemble_panel(
     prices = {name: grid(long[name].to_numpy(np.float64), np.nan) for name in _PER_BAR}
     traded = prices["dollar_volume"] if spec.has_volume else np.full(shape, np.nan)
     fills = grid(long["tradable"].to_numpy(np.bool_), False) & (prices["open"] > 0.0)
+    own_exchanges = [(exchanges or {}).get(symbol) for symbol in symbols]
+    overnight = overnight_of(
+        asset_class, dates, symbols, own_exchanges, macro, rates or CurrencyRates(), settings.execution.cash_series
+    )
     return MarketPanel(
         dates=dates,
         symbols=symbols,
@@ -87,8 +108,13 @@ def assemble_panel(
         delisted=delisted,
         dollar_volume=last_known(traded),
         volatility=last_known(prices["volatility"]),
-        costs=asset_costs(cost, [None] * len(symbols)),
+        costs=asset_costs(cost, own_exchanges),
         annualisation=spec.annualisation,
+        dividend=None if actions is None else grid(long["dividend"].to_numpy(np.float64), 0.0),
+        split=None if actions is None else grid(long["split"].to_numpy(np.float64), 1.0),
+        carry=overnight.carry,
+        cash_rate=overnight.cash_rate,
+        accrual_days=overnight.accrual_days,
     )
 
 
@@ -109,9 +135,15 @@ def _joined(asset_class: AssetClass, features: pd.DataFrame, bars: pd.DataFrame)
             f"features and bars of {asset_class} must cover the same rows, "
             f"{row['symbol']} on {row['session_date']:%Y-%m-%d} is in one only"
         )
-    long["open"] *= long["adj_factor"]
-    long["close"] *= long["adj_factor"]
     return long
+
+
+def _with_events(long: pd.DataFrame, actions: pd.DataFrame | None) -> pd.DataFrame:
+    """Prices as stored with their events, or adjusted prices."""
+    if actions is None:
+        return long.assign(open=long["open"] * long["adj_factor"], close=long["close"] * long["adj_factor"])
+    split, dividend = bar_events(long, actions)
+    return long.assign(split=split, dividend=dividend)
 
 
 def _delisted(coverage: pd.DataFrame, dates: DateArray, symbols: tuple[str, ...], has_bar: BoolArray) -> BoolArray:

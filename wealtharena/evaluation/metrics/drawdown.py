@@ -39,7 +39,11 @@ def max_drawdown_sessions(returns: ArrayLike) -> float:
     return float(longest)
 
 
-def calmar_ratio(returns: ArrayLike, annualisation: int) -> float:
-    """Annual return over maximum drawdown; NaN for an account that never fell. Young (1991)."""
+def calmar_ratio(returns: ArrayLike, annualisation: int, excess: ArrayLike | None = None) -> float:
+    """Annual return over maximum drawdown; NaN for an account that never fell. Young (1991).
+
+    ``excess`` are returns above those of cash, (n,), from which the annual return is then taken.
+    """
     fall = max_drawdown(returns)
-    return finite_or_nan(annual_return(returns, annualisation) / fall) if fall > 0.0 else math.nan
+    earned = annual_return(returns if excess is None else excess, annualisation)
+    return finite_or_nan(earned / fall) if fall > 0.0 else math.nan

@@ -22,6 +22,12 @@ def observations(returns: ArrayLike) -> FloatArray:
     return kept if np.isfinite(kept).all() else kept[:0]
 
 
+def excess_returns(returns: ArrayLike, cash_returns: ArrayLike) -> FloatArray:
+    """Returns above those of cash, (n,); what is only rounding is 0, so that an account in cash has none."""
+    excess: FloatArray = np.asarray(returns, dtype=np.float64) - np.asarray(cash_returns, dtype=np.float64)
+    return np.where(np.abs(excess) <= _ABSOLUTE_NOISE, 0.0, excess)
+
+
 def is_constant(values: FloatArray) -> bool:
     """Whether all values are equal up to rounding; True for fewer than two of them."""
     if values.size < 2:

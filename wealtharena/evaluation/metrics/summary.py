@@ -9,7 +9,7 @@ from wealtharena.evaluation.metrics.downside import sortino_ratio
 from wealtharena.evaluation.metrics.drawdown import calmar_ratio, max_drawdown, max_drawdown_sessions
 from wealtharena.evaluation.metrics.growth import annual_return, hit_rate, total_return
 from wealtharena.evaluation.metrics.moments import kurtosis, skewness, volatility
-from wealtharena.evaluation.metrics.observations import observations
+from wealtharena.evaluation.metrics.observations import excess_returns, observations
 from wealtharena.evaluation.metrics.sharpe import probabilistic_sharpe, sharpe_ratio, sharpe_standard_error
 from wealtharena.evaluation.metrics.tail import conditional_value_at_risk, value_at_risk
 
@@ -18,21 +18,24 @@ from wealtharena.evaluation.metrics.tail import conditional_value_at_risk, value
 class Metrics:
     """Metrics of one account over one window; NaN where a metric is not defined, never infinite.
 
+    Interest that idle cash earns is no skill: ratios and the hit rate are taken of excess returns, those above cash;
+    returns, volatility, drawdowns and losses are the account's own.
+
     Attributes:
         sessions: number of returns that are not NaN.
         total_return: compound net return, fraction.
         annual_return: geometric net return per year.
         volatility: annual standard deviation.
-        sharpe: annual Sharpe ratio against cash at zero; NaN for an account that never moved.
+        sharpe: annual Sharpe ratio of the excess returns; NaN for an account that never moved beside cash.
         sharpe_standard_error: its standard error (Mertens 2002), annual.
         probabilistic_sharpe: probability that the true Sharpe ratio is above 0.
-        sortino: annual Sortino ratio against zero.
-        calmar: annual return over maximum drawdown.
+        sortino: annual Sortino ratio of the excess returns against zero.
+        calmar: annual excess return over maximum drawdown.
         max_drawdown: largest fall from a peak, positive fraction.
         max_drawdown_sessions: sessions of the longest stretch below a peak.
         value_at_risk: historical 95 % value at risk per session, positive = loss.
         conditional_value_at_risk: mean loss at or beyond it.
-        hit_rate: share of winning sessions among those with a return.
+        hit_rate: share of winning sessions among those with an excess return.
         skewness: population skewness of the returns per session.
         kurtosis: population kurtosis (Normal = 3).
         turnover: traded value over equity, summed over the window.
@@ -65,7 +68,9 @@ class Metrics:
         return asdict(self)
 
 
-def summarise(returns: ArrayLike, turnover: ArrayLike, gross: ArrayLike, annualisation: int) -> Metrics:
+def summarise(
+    returns: ArrayLike, turnover: ArrayLike, gross: ArrayLike, annualisation: int, cash_returns: ArrayLike = 0.0
+) -> Metrics:
     """Metrics of an account.
 
     Args:
@@ -73,26 +78,28 @@ def summarise(returns: ArrayLike, turnover: ArrayLike, gross: ArrayLike, annuali
         turnover: (n,) traded value per session over equity.
         gross: (n,) gross exposure per session.
         annualisation: sessions per year.
+        cash_returns: (n,) what cash earned in the same sessions, or one figure for all.
     """
     values = observations(returns)
-    skew, kurt = skewness(values), kurtosis(values)
+    excess = observations(excess_returns(returns, cash_returns))
+    skew, kurt = skewness(excess), kurtosis(excess)
     return Metrics(
         sessions=int(values.size),
         total_return=total_return(values),
         annual_return=annual_return(values, annualisation),
         volatility=volatility(values, annualisation),
-        sharpe=sharpe_ratio(values, annualisation),
-        sharpe_standard_error=sharpe_standard_error(values, annualisation),
-        probabilistic_sharpe=probabilistic_sharpe(sharpe_ratio(values), 0.0, values.size, skew, kurt),
-        sortino=sortino_ratio(values, annualisation),
-        calmar=calmar_ratio(values, annualisation),
+        sharpe=sharpe_ratio(excess, annualisation),
+        sharpe_standard_error=sharpe_standard_error(excess, annualisation),
+        probabilistic_sharpe=probabilistic_sharpe(sharpe_ratio(excess), 0.0, excess.size, skew, kurt),
+        sortino=sortino_ratio(excess, annualisation),
+        calmar=calmar_ratio(values, annualisation, excess),
         max_drawdown=max_drawdown(values),
         max_drawdown_sessions=max_drawdown_sessions(values),
         value_at_risk=value_at_risk(values),
         conditional_value_at_risk=conditional_value_at_risk(values),
-        hit_rate=hit_rate(values),
-        skewness=skew,
-        kurtosis=kurt,
+        hit_rate=hit_rate(excess),
+        skewness=skewness(values),
+        kurtosis=kurtosis(values),
         turnover=total_turnover(turnover),
         annual_turnover=annual_turnover(turnover, annualisation),
         mean_gross=mean_gross(gross),
