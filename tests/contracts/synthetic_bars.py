@@ -30,6 +30,12 @@ def synthetic_bars(seed: int, sessions: int = 380) -> pd.DataFrame:
     return bars
 
 
+def paired_bars(seed: int, sessions: int = 380) -> pd.DataFrame:
+    """The same bars under the names of ``PAIRS``."""
+    bars = synthetic_bars(seed, sessions)
+    return bars.assign(symbol=bars["symbol"].map(PAIRS).astype(bars["symbol"].dtype))
+
+
 def synthetic_macro(seed: int, periods: int = 500) -> pd.DataFrame:
     """A daily series known the day after, and a monthly one that is released late and revised two months later."""
     rng = np.random.default_rng(seed)
@@ -43,18 +49,20 @@ def synthetic_macro(seed: int, periods: int = 500) -> pd.DataFrame:
 
 
 def synthetic_rates(seed: int) -> pd.DataFrame:
-    """Interest rates in per cent: daily ones that are out the next day, and a monthly one that is out late."""
+    """Interest rates in per cent: daily ones, a weekly one, and monthly ones that are out late, one of them revised."""
     rng = np.random.default_rng(seed)
     days = pd.bdate_range("2014-06-02", periods=560).as_unit("us")
+    weeks = pd.date_range("2014-06-06", periods=112, freq="W-FRI").as_unit("us")
     months = pd.date_range("2013-01-01", periods=43, freq="MS").as_unit("us")
-    daily = [
-        _series(name, days, 2.0 + np.cumsum(rng.normal(0, 0.05, len(days))), days + pd.Timedelta(days=1))
-        for name in ("ECBDFR", "IR3JP", "SIM_CARRY", "FEDFUNDS")
-    ]
+    published = [("ECBDFR", days, 1), ("IR3JP", days, 1), ("SIM_CARRY", weeks, 3), ("FEDFUNDS", months, 36)]
+    tables = []
+    for name, dates, lag_days in published:
+        value = 2.0 + np.cumsum(rng.normal(0, 0.1, len(dates)))
+        tables.append(_series(name, dates, value, dates + pd.Timedelta(days=lag_days)))
     level = 3.0 + np.cumsum(rng.normal(0, 0.2, len(months)))
-    monthly = _series("IR3AU", months, level, months + pd.Timedelta(days=75))
+    first = _series("IR3AU", months, level, months + pd.Timedelta(days=75))
     revised = _series("IR3AU", months, level + 0.1, months + pd.Timedelta(days=120))
-    return pd.concat([*daily, monthly, revised], ignore_index=True)
+    return pd.concat([*tables, first, revised], ignore_index=True)
 
 
 def synthetic_inputs(seed: int, bars: int = 400) -> dict[str, np.ndarray]:

@@ -110,4 +110,5 @@ def test_panel_obeys_its_contract(spec: MarketSpec) -> None:
     assert np.isnan(panel.dollar_volume).all() != spec.has_volume
     assert panel.delisted.sum() == 0
     cost = Settings().costs[spec.asset_class]
-    assert panel.one_way_cost == pytest.approx([(cost.commission_bps + cost.half_spread_bps) / 1e4] * 5)
+    assert panel.costs.commission == pytest.approx([cost.commission_bps / 1e4] * 5)
+    assert panel.costs.half_spread == pytest.approx([cost.half_spread_bps / 1e4] * 5)
