@@ -55,10 +55,11 @@ def _count(rows: DataFrame, column: str) -> defaultdict[str, str]:
 
 
 def agent_table(night: Night) -> None:
-    """Held-out figures of every contender."""
+    """Held-out figures of every contender, and which limits bound how often."""
     rows = [
         {"agent": agent, "strategy": strategy}
         | {name: _number(figures[name]) for name in ("total_return", "sharpe", "max_drawdown", "turnover")}
+        | {"limits that bound": _bound(receipt.monitor.get(strategy, {}))}
         for agent, receipt in finished_or_empty(night, BACKTEST, BacktestReceipt).items()
         for strategy, figures in receipt.figures.items()
     ]
@@ -80,6 +81,16 @@ def report_link(night: Night) -> None:
     """Where the report lies."""
     for receipt in finished_or_empty(night, REPORT, ReportReceipt).values():
         create_link_artifact(f"file://{receipt.path}", key="report-link", link_text=f"Report of night {night.night_id}")
+
+
+def _bound(monitor: dict[str, float | None]) -> str:
+    """Limits with the share of sessions in which they bound, the most frequent first."""
+    shares = {
+        name.removeprefix("limit_").removesuffix("_bound_share"): share
+        for name, share in monitor.items()
+        if name.endswith("_bound_share") and share
+    }
+    return ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -(item[1] or 0)))
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """Stores what the held-out window says about candidate, champion and baselines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
@@ -12,6 +12,7 @@ from tasks.tracking import champion_version, log_held_out
 from tasks.trials import CANDIDATE, CHAMPION, Trials, candidate_receipts, run_trials, trained_candidate
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import TableRef
+from wealtharena.evaluation.accounting import account_figures, trade_rows
 from wealtharena.evaluation.frames import equity_rows, metric_rows, weight_rows
 from wealtharena.evaluation.frames import figures as as_figures
 from wealtharena.serving.bundle import checkpoint_ref
@@ -29,6 +30,8 @@ class BacktestReceipt:
         figures: metric by name per strategy; None where undefined.
         baselines: names of the strategies that are baselines.
         best_baseline: the baseline with the highest Sharpe ratio; ``""`` if none moved.
+        trades: table version with every trade of candidate and champion.
+        monitor: figures of the risk monitor by name, of candidate and champion; None where undefined.
     """
 
     agent: str
@@ -38,6 +41,8 @@ class BacktestReceipt:
     figures: dict[str, dict[str, float | None]]
     baselines: tuple[str, ...]
     best_baseline: str
+    trades: TableRef | None = None
+    monitor: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
 
 def agents_to_score(night: Night) -> list[str]:
@@ -67,17 +72,34 @@ def backtest_agent(night: Night, agent: str) -> BacktestReceipt:
 
 def _backtest(night: Night, agent: str) -> BacktestReceipt:
     trials = run_trials(night, agent)
-    kinds = {name: "baseline" if name in trials.baselines else name for name in trials.results}
+    results = trials.results
+    kinds = {name: "baseline" if name in trials.baselines else name for name in results}
+    models = {name: results[name] for name in (CANDIDATE, CHAMPION) if name in results}
+    frames = {
+        "out_backtest__daily_equity": equity_rows(results),
+        "out_backtest__weights": weight_rows(results),
+        "out_backtest__metrics": metric_rows(results, kinds),
+        "out_backtest__trades": trade_rows(models),
+    }
     part = f"{night.night_id}/{agent}"
-    frames = (equity_rows(trials.results), weight_rows(trials.results), metric_rows(trials.results, kinds))
-    tables = ("out_backtest__daily_equity", "out_backtest__weights", "out_backtest__metrics")
-    equity, weights, metrics = (
+    equity, weights, metrics, trades = (
         night.warehouse.write(table, frame.assign(night=night.night_id, agent=agent), part)
-        for table, frame in zip(tables, frames, strict=True)
+        for table, frame in frames.items()
     )
-    figures = {name: as_figures(result) for name, result in trials.results.items()}
-    log_held_out(night, agent, figures.get(CANDIDATE, {}))
-    return BacktestReceipt(agent, equity, weights, metrics, figures, tuple(trials.baselines), _best_baseline(trials))
+    figures = {name: as_figures(result) for name, result in results.items()}
+    monitor = {name: account_figures(result) for name, result in models.items()}
+    log_held_out(night, agent, figures.get(CANDIDATE, {}), monitor.get(CANDIDATE, {}))
+    return BacktestReceipt(
+        agent=agent,
+        equity=equity,
+        weights=weights,
+        metrics=metrics,
+        figures=figures,
+        baselines=tuple(trials.baselines),
+        best_baseline=_best_baseline(trials),
+        trades=trades,
+        monitor=monitor,
+    )
 
 
 def _best_baseline(trials: Trials) -> str:

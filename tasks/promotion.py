@@ -103,9 +103,8 @@ def _decide(night: Night, agent: str, trained: TrainingReceipt) -> DecisionRecei
     trials = run_trials(night, agent)
     if trials.candidate is None:
         raise PipelineError(f"{agent}: the candidate of night {night.night_id} was not scored")
-    decision = decide(
-        trials.candidate, trials.champion, trials.baselines, night.settings.promotion, night.settings.risk
-    )
+    risk = night.settings.risk_of(agent)
+    decision = decide(trials.candidate, trials.champion, trials.baselines, night.settings.promotion, risk)
     champion = _champion_after(night, agent, decision, trained.version, trials.champion_version)
     salt = night.run_id if night.force else ""
     return DecisionReceipt(

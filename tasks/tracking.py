@@ -70,11 +70,12 @@ def load_version(night: Night, info: ModelVersionInfo) -> ServedModel:
     return load_model(folder, f"v{info.version}", info.bundle_hash)
 
 
-def log_held_out(night: Night, agent: str, figures: dict[str, float | None]) -> None:
-    """Adds the figures of the held-out window to the agent's run."""
+def log_held_out(night: Night, agent: str, figures: dict[str, float | None], monitor: dict[str, float | None]) -> None:
+    """Adds the figures of the held-out window to the agent's run, and those of the risk monitor under their names."""
     tracker = Tracker(night.settings)
     run_id = tracker.start_agent(start_night_run(tracker, night), agent)
-    tracker.log_metrics(run_id, {f"held_out_{name}": value for name, value in figures.items() if value is not None})
+    values = {f"held_out_{name}": value for name, value in figures.items()} | monitor
+    tracker.log_metrics(run_id, {name: value for name, value in values.items() if value is not None})
     tracker.finish(run_id)
 
 

@@ -20,6 +20,7 @@ from wealtharena.promotion import Kind, ScoreCard, score
 from wealtharena.serving.bundle import checkpoint_ref
 from wealtharena.serving.model import ServedModel
 from wealtharena.serving.trials import backtest_book, backtest_model, constant_targets, first_row
+from wealtharena.settings import RiskSettings
 
 CANDIDATE, CHAMPION, FUSION = "candidate", "champion", "weighted_fusion"
 
@@ -72,7 +73,7 @@ def _class_trials(night: Night, agent: str) -> Trials:
         if model is not None
     }
     baselines = backtest_baselines(market.panel, window, market.rules)
-    return _trials(night, models, results, baselines, {})
+    return _trials(night, agent, models, results, baselines, {})
 
 
 def _meta_trials(night: Night) -> Trials:
@@ -94,6 +95,7 @@ def _meta_trials(night: Night) -> Trials:
     }
     return _trials(
         night,
+        META_AGENT,
         models,
         {name: combined[name] for name in allocations},
         {name: combined[name] for name in rule_based},
@@ -114,25 +116,26 @@ def _book_rules(night: Night) -> TradingRules:
 
 def _trials(
     night: Night,
+    agent: str,
     models: Mapping[str, ServedModel | None],
     results: dict[str, BacktestResult],
     baselines: dict[str, BacktestResult],
     others: dict[str, BacktestResult],
 ) -> Trials:
-    risk = night.settings.risk
+    risk = night.settings.risk_of(agent)
     champion = models[CHAMPION]
     return Trials(
         results={**results, **baselines, **others},
-        candidate=_card(night, models[CANDIDATE], results.get(CANDIDATE)),
-        champion=_card(night, champion, results.get(CHAMPION)),
+        candidate=_card(risk, models[CANDIDATE], results.get(CANDIDATE)),
+        champion=_card(risk, champion, results.get(CHAMPION)),
         baselines={name: score(result, Kind.BASELINE, risk) for name, result in baselines.items()},
         champion_version="" if champion is None else champion.version.removeprefix("v"),
     )
 
 
-def _card(night: Night, model: ServedModel | None, result: BacktestResult | None) -> ScoreCard | None:
+def _card(risk: RiskSettings, model: ServedModel | None, result: BacktestResult | None) -> ScoreCard | None:
     if model is None or result is None:
         return None
     kind = Kind.BASELINE if model.policy is None else Kind.POLICY
-    card = score(result, kind, night.settings.risk, checkpoint_ref(model.folder).bundle_hash)
+    card = score(result, kind, risk, checkpoint_ref(model.folder).bundle_hash)
     return replace(card, name=model.label)

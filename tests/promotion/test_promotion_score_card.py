@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.core.panel import AssetCosts, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation import BacktestResult, backtest_baselines, backtest_policy
 from wealtharena.execution import TradingRules
 from wealtharena.promotion import DecisionOutcome, Kind, decide, score
@@ -34,7 +34,7 @@ def panel() -> MarketPanel:
         delisted=~bars,
         dollar_volume=np.full(close.shape, np.nan),
         volatility=np.full(close.shape, 0.01),
-        one_way_cost=np.full(3, 0.0005),
+        costs=AssetCosts.flat(3, 0.0005),
         annualisation=252,
     )
 
@@ -70,9 +70,11 @@ def test_a_card_tells_what_was_scored_where(panel: MarketPanel, rules: TradingRu
 def test_targets_beyond_the_limits_are_named(panel: MarketPanel, rules: TradingRules) -> None:
     result = played(1.0, panel, rules)
     found = score(replace(result, target_weights=result.target_weights * 3.0), Kind.POLICY, RISK)
-    assert len(found.limits_breached) == 2
+    assert len(found.limits_breached) == 4
     assert "exceeds risk.max_weight 0.5" in found.limits_breached[0]
     assert "exceeds risk.max_gross 1" in found.limits_breached[1]
+    assert "exceeds risk.max_net 1" in found.limits_breached[2]
+    assert "effective positions are fewer than risk.min_effective_positions 2" in found.limits_breached[3]
 
 
 @pytest.mark.parametrize("field", ["equity", "returns", "weights"])

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from wealtharena.core.panel import MarketPanel
+from wealtharena.core.panel import AssetCosts, MarketPanel
 from wealtharena.execution import TradingRules
 from wealtharena.serving.manifest import ModelCard, ModelKind
 
@@ -20,8 +20,6 @@ RULES = TradingRules(
     max_gross=1.0,
     concentration=2.0,
     delisting_haircut=0.3,
-    borrow_per_session=0.0,
-    risk_aversion=1.0,
 )
 
 
@@ -95,6 +93,6 @@ def make_panel(sessions: int = 40, symbols: tuple[str, ...] = ("AAA", "BBB", "CC
         delisted=np.zeros(shape, dtype=np.bool_),
         dollar_volume=np.full(shape, 1e6),
         volatility=np.full(shape, 0.02),
-        one_way_cost=np.full(len(symbols), 0.001),
+        costs=AssetCosts.flat(len(symbols), 0.001),
         annualisation=252,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving_models import CREATED, baseline_card, policy_card
+from serving_models import CREATED, RULES, baseline_card, policy_card
 
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.core.hashing import hash_file
@@ -244,6 +244,19 @@ def test_a_rewritten_manifest_is_found_out_by_the_recorded_hash(bundle: Path) ->
     verify_bundle(bundle)
     with pytest.raises(ModelIntegrityError, match=f"must have the recorded SHA-256 {recorded}"):
         verify_bundle(bundle, recorded)
+
+
+def test_rules_that_older_bundles_name_are_read_over(bundle: Path) -> None:
+    values = json.loads((bundle / "manifest.json").read_text())
+    kept = ("long_only", "max_weight", "max_gross", "concentration", "delisting_haircut")
+    older = {name: values["model"]["rules"][name] for name in kept} | {"borrow_per_session": 0.0, "risk_aversion": 1.0}
+    values["model"]["rules"] = older
+    (bundle / "manifest.json").write_text(json.dumps(values))
+    assert verify_bundle(bundle).model.rules == RULES
+    values["model"]["rules"] = older | {"max_size": 1.0}
+    (bundle / "manifest.json").write_text(json.dumps(values))
+    with pytest.raises(ModelIntegrityError, match="max_size"):
+        verify_bundle(bundle)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"created_at": "yesterday"}', '{"created_at": "2026-11-06T20:00:00"}'])

@@ -13,6 +13,7 @@ from wealtharena.core.errors import DataWindowError, ModelIntegrityError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines, backtest_policy, backtest_weights
 from wealtharena.evaluation.strategies import strategy_panel
+from wealtharena.execution import Limit
 from wealtharena.markets.joined import join_panels
 from wealtharena.serving.model import ServedModel, load_model
 from wealtharena.serving.trials import (
@@ -123,7 +124,7 @@ def test_constant_targets_stand_on_every_session(panel: MarketPanel) -> None:
 
 
 def test_the_account_after_a_backtest_holds_its_last_weights_below_its_peak(panel: MarketPanel) -> None:
-    path = backtest_weights(np.full((41, 3), 0.3), panel, WINDOW, RULES, "x")
+    path = replace(backtest_weights(np.full((41, 3), 0.3), panel, WINDOW, RULES, "x"), trading=None)
     falling = replace(path, equity=np.array([1.0, 1.6, 1.2]))
     assert np.array_equal(holdings_after(falling).weights, path.weights[-1])
     assert holdings_after(falling).drawdown == pytest.approx(-0.25)
@@ -138,6 +139,24 @@ def test_the_next_targets_are_what_the_backtest_would_order_next(stateful: Serve
     targets = next_targets(stateful, known, backtest_model(stateful, known, (5, 40), RULES, "known"))
     assert list(targets) == ["AAA", "BBB", "DDD"]
     np.testing.assert_allclose(list(targets.values()), whole.target_weights[-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["policy", "equal_weight"])
+def test_that_holds_under_every_limit_and_in_the_middle_of_a_stop(
+    kind: str, stateful: ServedModel, panel: MarketPanel, tmp_path: Path, make_bundle: Callable[..., Path]
+) -> None:
+    model = stateful if kind == "policy" else load_model(make_bundle(tmp_path / "b", baseline_card(kind)))
+    rules = replace(
+        RULES, max_net=0.8, max_turnover=0.3, max_volatility=0.1, max_var=0.01, drawdown_stop=0.01, reentry_sessions=3
+    )
+    whole = backtest_model(model, panel, (5, 41), rules, "whole")
+    assert whole.trading is not None
+    bound = np.bitwise_or.reduce(whole.trading.path.limits)
+    assert Limit.DRAWDOWN_STOP | Limit.MAX_TURNOVER | Limit.MAX_VOLATILITY in Limit(int(bound))
+    for row in range(6, 41):
+        known = panel.rows(0, row)
+        targets = next_targets(model, known, backtest_model(model, known, (5, row), rules, "known"))
+        np.testing.assert_allclose(list(targets.values()), whole.target_weights[row - 5], atol=1e-6)
 
 
 def test_the_first_row_is_on_or_after_the_date(panel: MarketPanel) -> None:

@@ -187,3 +187,22 @@ def test_scores_are_stored_once_and_name_the_best_baseline_that_moved(night: Nig
     assert kinds == {"champion": "champion", **dict.fromkeys(BASELINES, "baseline")}
     stored = rows[(rows["strategy"] == "champion") & (rows["metric"] == "total_return")]["value"].item()
     assert math.isclose(stored, receipt.figures["champion"]["total_return"] or 0.0)
+
+
+@pytest.mark.usefixtures("champions")
+def test_trades_costs_and_limits_of_the_champion_are_stored(night: Night) -> None:
+    receipt = backtest_agent.fn(night, "etfs")
+    own = {"night": night.night_id, "agent": "etfs"}
+    trades = night.warehouse.read("out_backtest__trades", where=own)
+    assert receipt.trades is not None
+    assert len(trades) == receipt.trades.rows > 0
+    assert set(trades["strategy"]) == {"champion"}
+    rows = night.warehouse.read("out_backtest__metrics", where=own).set_index(["strategy", "metric"])["value"]
+    capital = night.settings.execution.capital
+    for kind in ("commission", "spread", "impact"):
+        assert trades[kind].sum() == pytest.approx(capital * rows[("champion", f"{kind}_paid")], rel=1e-9)
+    monitor = receipt.monitor["champion"]
+    assert set(receipt.monitor) == {"champion"}
+    assert monitor["limit_max_gross_bound_share"] == rows[("champion", "limit_max_gross_bound_share")] == 0.0
+    assert 0.0 < (monitor["value_at_risk_last"] or 0.0) <= night.settings.risk_of("etfs").max_var  # type: ignore[operator]
+    assert rows[("equal_weight", "commission_paid")] == rows[("champion", "commission_paid")]

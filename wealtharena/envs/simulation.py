@@ -237,7 +237,7 @@ def next_limited(
     drawdown: float = 0.0,
     stopped: int = 0,
 ) -> FloatArray:
-    """Target weights (A,) that the limits leave of wanted ones after the last close of ``panel``, as in ``run_weights``.
+    """Target weights (A,) that the limits leave of ``wanted`` after the last close of ``panel``, as in ``run_weights``.
 
     Args:
         wanted: (A,) weights; NaN, no order, stays.
@@ -264,9 +264,7 @@ def _account_after(panel: MarketPanel, weights: FloatArray | None, drawdown: flo
     return accounts
 
 
-def _decided(
-    decisions: FloatArray, mode: int, market: MarketArrays, accounts: Accounts, limits: Records
-) -> FloatArray:
+def _decided(decisions: FloatArray, mode: int, market: MarketArrays, accounts: Accounts, limits: Records) -> FloatArray:
     num_assets = decisions.shape[1]
     report = empty_report(1, num_assets)
     decide_targets(

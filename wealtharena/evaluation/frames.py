@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from wealtharena.evaluation.accounting import account_frame
 from wealtharena.evaluation.backtest import BacktestResult
 
 
@@ -19,8 +20,13 @@ def weight_rows(results: Mapping[str, BacktestResult]) -> pd.DataFrame:
 
 
 def metric_rows(results: Mapping[str, BacktestResult], kinds: Mapping[str, str]) -> pd.DataFrame:
-    """strategy, kind, metric, value of every result; ``kinds`` gives the kind per strategy."""
-    rows = pd.concat([result.metrics_frame() for result in results.values()], ignore_index=True)
+    """strategy, kind, metric, value of every result, the risk monitor's figures included.
+
+    Args:
+        kinds: kind per strategy.
+    """
+    frames = [part for result in results.values() for part in (result.metrics_frame(), account_frame(result))]
+    rows = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
     return rows.assign(kind=[kinds[strategy] for strategy in rows["strategy"]])
 
 

@@ -35,7 +35,7 @@ class ScoreCard:
         window: first and last session that were scored.
         annualisation: sessions per year.
         metrics: see ``Metrics``; net of costs.
-        returns: (n,) net returns per session, for the paired comparison.
+        returns: (n,) net returns per session above those of cash, for the paired comparison.
         finite: whether scores, equity, returns and weights were finite throughout.
         limits_breached: a sentence for each limit that the targets broke; the drawdown limit is the gate's.
         bundle_hash: identity of the checkpoint; empty for a baseline.
@@ -83,7 +83,7 @@ def score(result: BacktestResult, kind: Kind, risk: RiskSettings, bundle_hash: s
         window=(result.dates[0].astype(object), result.dates[-1].astype(object)),
         annualisation=result.annualisation,
         metrics=result.metrics,
-        returns=result.returns,
+        returns=result.excess_returns,
         finite=result.finite and _all_finite((result.equity, result.returns, result.weights)),
         limits_breached=_limits_breached(result.target_weights, risk),
         bundle_hash=bundle_hash,
@@ -100,13 +100,27 @@ def _all_finite(arrays: Collection[FloatArray]) -> bool:
 
 
 def _limits_breached(targets: FloatArray, risk: RiskSettings) -> tuple[str, ...]:
-    """Limits are on what was ordered (NaN: no order); prices may move a position beyond them until the next fill."""
-    asked = np.abs(np.nan_to_num(targets))
-    largest = float(np.max(asked, initial=0.0))
-    gross = float(np.max(asked.sum(axis=1), initial=0.0))
-    breaches = []
-    if largest > risk.max_weight + _TOLERANCE:
-        breaches.append(f"a target weight of {largest:.3f} exceeds risk.max_weight {risk.max_weight:g}")
-    if gross > risk.max_gross + _TOLERANCE:
-        breaches.append(f"a gross target of {gross:.3f} exceeds risk.max_gross {risk.max_gross:g}")
+    """Limits on what was ordered (NaN: no order); prices may move a position beyond them until the next fill.
+
+    Turnover and the limits on risk depend on more than the targets: the kernel keeps them.
+    """
+    asked = np.nan_to_num(targets)
+    net = float(np.max(np.abs(asked.sum(axis=1)), initial=0.0))
+    squares = float(np.max((asked**2).sum(axis=1), initial=0.0))
+    figures = {
+        "max_weight": ("target weight", float(np.max(np.abs(asked), initial=0.0)), risk.max_weight),
+        "max_gross": ("gross target", float(np.max(np.abs(asked).sum(axis=1), initial=0.0)), risk.max_gross),
+        "max_net": ("net target", net, risk.max_net),
+    }
+    breaches = [
+        f"a {words} of {value:.3f} exceeds risk.{name} {limit:g}"
+        for name, (words, value, limit) in figures.items()
+        if limit is not None and value > limit + _TOLERANCE
+    ]
+    if squares > risk.max_gross**2 / risk.min_effective_positions + _TOLERANCE:
+        positions = risk.max_gross**2 / squares
+        breaches.append(
+            f"{positions:.2f} effective positions are fewer than risk.min_effective_positions "
+            f"{risk.min_effective_positions:g}"
+        )
     return tuple(breaches)

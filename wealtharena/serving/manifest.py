@@ -10,12 +10,19 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from wealtharena.execution import TradingRules
 
 FORMAT_VERSION: Literal[1] = 1
+# Bundles of before have them; borrow is a cost of the market now, and risk aversion was of the training only.
+_RETIRED_RULES = ("borrow_per_session", "risk_aversion")
 POLICY_FILE = "policy.onnx"
 
 
 def _undefined_as_none(value: Any) -> Any:
     """JSON knows no NaN: a metric that is not a finite number is undefined."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _without_retired(rules: Any) -> Any:
+    """Rules as they are named today; limits that came later are off."""
+    return {name: rules[name] for name in rules if name not in _RETIRED_RULES} if isinstance(rules, dict) else rules
 
 
 Metric = Annotated[float | None, BeforeValidator(_undefined_as_none)]
@@ -48,7 +55,7 @@ class ModelCard(_Record):
     """Panel features in the order of the observation's first columns."""
     symbols: tuple[str, ...] = ()
     """Instruments seen in training. A policy also serves others: its network is shared by all assets."""
-    rules: TradingRules
+    rules: Annotated[TradingRules, BeforeValidator(_without_retired)]
     """Limits that turn scores into weights."""
     settings_hash: str
     """Hash of the settings that produced the model."""

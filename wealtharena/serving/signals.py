@@ -7,9 +7,9 @@ import numpy as np
 
 from wealtharena.core.errors import DataWindowError, ExecutionError, ModelIntegrityError
 from wealtharena.core.panel import FloatArray, MarketPanel
-from wealtharena.envs import next_targets
+from wealtharena.envs.simulation import next_limited, next_targets
 from wealtharena.evaluation.baselines import BASELINES
-from wealtharena.execution import market_arrays
+from wealtharena.execution import TradingRules, market_arrays
 from wealtharena.serving.model import ServedModel
 
 
@@ -19,11 +19,13 @@ class Holdings:
 
     Attributes:
         weights: (A,) value of each position over equity, in the order of the panel's symbols.
-        drawdown: equity over its peak less one, at most 0.
+        drawdown: equity over its peak less one, at most 0; after a drawdown stop the peak counts anew.
+        stopped: sessions that an account under a drawdown stop still stays in cash; 0 if it trades.
     """
 
     weights: FloatArray
     drawdown: float = 0.0
+    stopped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,18 @@ def make_signals(model: ServedModel, panel: MarketPanel, holdings: Holdings | No
 
 
 def target_weights_for_next_session(
-    model: ServedModel, panel: MarketPanel, holdings: Holdings | None = None
+    model: ServedModel, panel: MarketPanel, holdings: Holdings | None = None, rules: TradingRules | None = None
 ) -> FloatArray:
-    """Target weights (A,) that the model decides after the last close of ``panel``.
+    """Target weights (A,) that the model decides after the last close of ``panel``, within all limits.
 
-    The observation and the mapping from scores to weights are the execution kernel's, as in training and backtests.
-    Instruments that the model has not seen in training are fine; unobserved ones get 0.
+    The observation, the mapping from scores to weights and the limits are the execution kernel's, as in training and
+    backtests. Instruments that the model has not seen in training are fine; unobserved ones get 0.
 
     Args:
         model: a loaded champion or challenger.
         panel: history up to the decision; baselines look back a year.
         holdings: state of the account; all cash by default.
+        rules: limits of the account; those that the model was trained under by default.
 
     Raises:
         DataWindowError: the panel has no session.
@@ -81,13 +84,13 @@ def target_weights_for_next_session(
     if not len(panel.dates):
         raise DataWindowError(f"{model.label}: signals need a panel with at least one session")
     _check_holdings(model, panel, holdings)
-    rules = model.card.rules
-    if model.policy is None:
-        targets: FloatArray = BASELINES[model.card.baseline](panel, rules)[-1]
-        return targets
-    known = with_features(panel, model.card.feature_names, model.label)
+    limits = rules or model.card.rules
     state = Holdings(np.zeros(len(panel.symbols))) if holdings is None else holdings
-    return next_targets(model.policy.act, known, rules, state.weights, state.drawdown)
+    account = (state.weights, state.drawdown, state.stopped)
+    if model.policy is None:
+        return next_limited(BASELINES[model.card.baseline](panel, limits)[-1], panel, limits, *account)
+    known = with_features(panel, model.card.feature_names, model.label)
+    return next_targets(model.policy.act, known, limits, *account)
 
 
 def with_features(panel: MarketPanel, feature_names: tuple[str, ...], label: str) -> MarketPanel:
@@ -115,3 +118,5 @@ def _check_holdings(model: ServedModel, panel: MarketPanel, holdings: Holdings |
         )
     if not -1.0 <= holdings.drawdown <= 0.0:
         raise ExecutionError(f"{model.label}: drawdown must be in [-1, 0], got {holdings.drawdown}")
+    if holdings.stopped < 0:
+        raise ExecutionError(f"{model.label}: stopped must be at least 0, got {holdings.stopped}")

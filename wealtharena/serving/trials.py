@@ -11,7 +11,7 @@ from wealtharena.evaluation.backtest import BacktestResult, backtest_policy, bac
 from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.evaluation.strategies import combined_targets
 from wealtharena.evaluation.windows import Window
-from wealtharena.execution import TradingRules
+from wealtharena.execution import TradingRules, drawdown_state
 from wealtharena.serving.model import ServedModel
 from wealtharena.serving.signals import Holdings, target_weights_for_next_session, with_features
 
@@ -77,8 +77,12 @@ def combined_book(
 
 
 def next_targets(model: ServedModel, panel: MarketPanel, path: BacktestResult) -> dict[str, float]:
-    """Target weight per symbol for the session after ``panel``, for an account that went through ``path``."""
-    weights = target_weights_for_next_session(model, panel, holdings_after(path))
+    """Target weight per symbol for the session after ``panel``, for an account that went through ``path``.
+
+    The limits are those of ``path``, so that a backtest that went on would order the same.
+    """
+    rules = None if path.trading is None else path.trading.rules
+    weights = target_weights_for_next_session(model, panel, holdings_after(path), rules)
     return {symbol: float(weight) for symbol, weight in zip(panel.symbols, weights, strict=True)}
 
 
@@ -95,8 +99,11 @@ def last_closes(panel: MarketPanel) -> dict[str, float]:
 
 def holdings_after(path: BacktestResult) -> Holdings:
     """State of an account at the end of a backtest."""
-    peak = max(1.0, float(path.equity.max()))
-    return Holdings(path.weights[-1], min(0.0, max(-1.0, float(path.equity[-1]) / peak - 1.0)))
+    if path.trading is None:
+        peak = max(1.0, float(path.equity.max()))
+        return Holdings(path.weights[-1], min(0.0, max(-1.0, float(path.equity[-1]) / peak - 1.0)))
+    state = drawdown_state(path.equity, path.trading.path.limits, path.trading.rules)
+    return Holdings(path.weights[-1], -float(state.drawdowns[-1]), state.stopped)
 
 
 def first_row(panel: MarketPanel, start: date) -> int:
