@@ -19,6 +19,9 @@ RUN_ELSEWHERE = {
     ".venv/bin/wealtharena collect --source live --classes stocks crypto --exchanges ASX NYSE --max-symbols 5 "
     "--start 2025-01-02": "test_flows_data_commands",
     ".venv/bin/wealtharena nightly --profile nightly": "test_flows_live",
+    ".venv/bin/wealtharena simulate calibrate --data /path/to/market-data --classes stocks --out calibration": (
+        "test_flows_simulate_commands"
+    ),
     ".venv/bin/wealtharena warehouse backup /srv/backup/2026-11-20": "test_flows_data_commands",
     ".venv/bin/wealtharena deploy --profile nightly": "test_flows_deployment",
     ".venv/bin/wealtharena worker": "test_flows_deployment",
