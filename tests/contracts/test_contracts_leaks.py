@@ -156,7 +156,7 @@ EVERY_LEAK = pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
 
 @pytest.fixture(scope="module")
 def market() -> History:
-    return history(5)
+    return history(5, sessions=330)
 
 
 @EVERY_LEAK
@@ -186,7 +186,7 @@ def test_a_seeded_leak_earns_on_martingales_and_its_counterpart_does_not(leak: L
 def test_a_few_cuts_would_miss_backfilled_gaps(market: History) -> None:
     """Why there are two hundred cuts, and one beside every gap."""
     full = market.close.notna().all(axis=1).to_numpy()
-    quiet = [row for row in range(50, 400, 90) if full[row + 1] and full[row]][:4]
+    quiet = [row for row in range(50, 320, 70) if full[row + 1] and full[row]][:4]
     assert quiet
     assert not truncated_history_differs(_backfilled_gaps, market, quiet)
 

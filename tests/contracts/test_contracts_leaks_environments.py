@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from synthetic_bars import PAIRS, RATES, SECTORS, coverage, paired_bars, synthetic_macro, synthetic_rates
 
+from wealtharena.core import AssetClass
 from wealtharena.core.panel import MarketPanel
 from wealtharena.envs import EnvConfig, TradingVectorEnv, run_policy
 from wealtharena.execution import TradingRules
@@ -22,8 +23,8 @@ from wealtharena.settings import Settings
 
 EVERY_MARKET = pytest.mark.parametrize("spec", MARKETS.values(), ids=[str(name) for name in MARKETS])
 FIRST_ROW = 300
-# Beside gaps (330, 331, 345, 350 to 352), a bar without high (340), a negative close (355), and on plain days.
-CUTS = (302, 331, 340, 345, 351, 355, 370, 378)
+# Beside gaps (330, 331, 350 to 352), a bar without high (340), a negative close (355), and on plain days.
+CUTS = (302, 331, 340, 351, 355, 370)
 TRADING = TradingRules.from_settings(Settings(), "currencies")
 
 Market = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -160,11 +161,12 @@ LEAKS: dict[str, Callable[[MarketSpec, Market], MarketPanel]] = {
 }
 
 
-@EVERY_MARKET
+@pytest.mark.parametrize("asset_class", [AssetClass.STOCKS, AssetClass.CURRENCIES])
 @pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
 def test_a_leak_in_the_pipeline_is_seen_in_the_observations(
-    spec: MarketSpec, leak: Callable[[MarketSpec, Market], MarketPanel]
+    asset_class: AssetClass, leak: Callable[[MarketSpec, Market], MarketPanel]
 ) -> None:
+    spec = MARKETS[asset_class]
     for change in (known_at, with_another_future):
         assert any(changed_cuts(partial(leak, spec), market(42), change))
 
