@@ -25,6 +25,7 @@ from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.hashing import hash_json
 from wealtharena.evaluation.windows import window_dates
+from wealtharena.execution import TradingRules, active_limits
 from wealtharena.reporting import AgentReport, ReportData, StageFailure, Window, write_report
 from wealtharena.reporting.gather import (
     AgentFacts,
@@ -96,6 +97,7 @@ def _write(night: Night, path: Path) -> Path:
         lineage=_lineage(night),
         windows=_windows(night),
         bars_collected=_bars_collected(night),
+        night_id=night.night_id,
         one_way_cost_bps={
             str(name): settings.costs[name].commission_bps + settings.costs[name].half_spread_bps
             for name in night.settings.run.asset_classes
@@ -122,9 +124,15 @@ def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt
             best_baseline=scored[name].best_baseline if name in scored else "",
             decision={**decision.record, "champion_version": decision.champion_version} if decision else None,
             failure=reasons.get(name, "an earlier stage failed"),
+            limits=active_limits(TradingRules.from_settings(night.settings, name)),
+            trades=_trades(scored.get(name)),
         )
         reports.append(gather_agent(facts, tables, groups if name == META_AGENT else None))
     return tuple(reports)
+
+
+def _trades(receipt: BacktestReceipt | None) -> int:
+    return 0 if receipt is None or receipt.trades is None else receipt.trades.rows
 
 
 def _tables(night: Night) -> NightTables:

@@ -14,9 +14,11 @@ from wealtharena.reporting import (
     Curve,
     CurveRole,
     LearningCurve,
+    LimitRow,
     Performance,
     QuarantineCount,
     ReportData,
+    RiskReport,
     SignalRow,
     StageFailure,
     SymbolCoverage,
@@ -108,7 +110,27 @@ def sample_agent(
             0.3 * np.log(steps[2::3] / 8000.0) + rng.normal(0, 0.1, 8),
             int(steps[20]),
         ),
+        risk=sample_risk(),
     )
+
+
+def sample_risk() -> RiskReport:
+    return RiskReport(
+        amounts=(
+            ("commission", -0.0031), ("spread", -0.0024), ("impact", -0.0112), ("borrow and holding", 0.0),
+            ("delisting", 0.0), ("interest", 0.0123), ("dividends", 0.0087),
+        ),
+        limits=(
+            LimitRow("long_only", bound_share=0.31),
+            LimitRow("max_weight", 0.35, 0.34, 0.0),
+            LimitRow("min_effective_positions", 2.0, 3.4, 0.12),
+            LimitRow("max_gross", 1.0, 0.97, 0.0),
+            LimitRow("max_var", 0.06, 0.021, 0.05),
+            LimitRow("drawdown_stop", 0.35, 0.04, 0.0),
+            LimitRow("unfilled", bound_share=0.01),
+        ),
+        trades=1_234,
+    )  # fmt: skip
 
 
 def sample_coverage(asset_class: str) -> ClassCoverage:
@@ -181,4 +203,5 @@ def sample_night(sessions: int = 252) -> ReportData:
         ),
         one_way_cost_bps={"stocks": 7.0, "crypto": 15.0, "etfs": 3.0, "currencies": 1.5, "reits": 7.0},
         bars_collected=131_200,
+        night_id="2026-11-06-5f0c2d9e",
     )

@@ -76,6 +76,29 @@ def reported(record: dict[str, Any] | None, **tables: pd.DataFrame) -> AgentRepo
     return gather_agent(facts(record), night(**tables))
 
 
+def test_limits_and_costs_are_the_candidates_and_of_a_champion_only_where_there_is_no_candidate() -> None:
+    monitored = {"limit_max_gross_bound_share": 0.25, "gross_last": 0.8, "limit_unfilled_bound_share": 0.0}
+    candidate = metrics("stocks", "candidate", **monitored, commission_paid=0.002, interest_received=0.01)
+    champion = metrics("stocks", "champion", **{**monitored, "gross_last": 0.5})
+    given = AgentFacts("stocks", "PPO", "", "", None, "", {"max_gross": 1.0, "unfilled": NAN}, trades=7)
+    risk = gather_agent(given, night(metrics=pd.concat([candidate, champion]))).risk
+    assert risk is not None
+    assert [(row.name, row.bound_share) for row in risk.limits] == [("max_gross", 0.25), ("unfilled", 0.0)]
+    assert (risk.limits[0].threshold, risk.limits[0].last) == (1.0, 0.8)
+    assert math.isnan(risk.limits[1].threshold)
+    assert math.isnan(risk.limits[1].last)
+    amounts = dict(risk.amounts)
+    assert (amounts["commission"], amounts["interest"], risk.trades) == (-0.002, 0.01, 7)
+    assert math.isnan(amounts["spread"])
+    alone = gather_agent(given, night(metrics=champion)).risk
+    assert alone is not None
+    assert alone.limits[0].last == 0.5
+
+
+def test_an_account_without_a_monitor_shows_none() -> None:
+    assert reported(decision("kept"), metrics=metrics("stocks", "candidate", sharpe=1.0)).risk is None
+
+
 @pytest.mark.parametrize(
     ("outcome", "champion_version", "verdict"),
     [

@@ -111,6 +111,19 @@ def test_every_part_of_every_agent_is_drawn(page: str) -> None:
     assert set(re.findall(r'data-chart="([^"]+)"', page)) == drawn
 
 
+def test_limits_costs_and_the_way_to_the_trades_are_shown_per_agent(page: str) -> None:
+    text = re.sub(r"\s+", " ", page)
+    assert text.count("Limits in the held-out window") == 6
+    assert (
+        '<td class="nowrap">Max VaR</td><td class="num">6.0%</td><td class="num">2.1%</td>'
+        '<td class="num warn-text">5.0%</td>'
+    ) in text
+    assert '<td class="nowrap">Min effective positions</td><td class="num">2.0</td><td class="num">3.4</td>' in text
+    assert '<td>Impact</td><td class="num bad-text">−1.12%</td>' in text
+    assert '<td>Interest</td><td class="num good-text">+1.23%</td>' in text
+    assert "FROM out_backtest__trades WHERE night = '2026-11-06-5f0c2d9e' AND agent = 'stocks'" in text
+
+
 def test_figures_are_valid_plotly(page: str) -> None:
     for figure in figures_of(page).values():
         go.Figure(data=figure["data"], layout=figure["layout"])

@@ -111,6 +111,38 @@ class LearningCurve:
     selected_env_steps: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A limit over the held-out window.
+
+    Attributes:
+        name: as in the settings (``max_gross``); ``locked`` and ``unfilled`` are the market's.
+        threshold: what it is set to; NaN where it is no number.
+        last: the account's figure after the last session; NaN where there is none.
+        bound_share: share of the sessions in which the limit bound.
+    """
+
+    name: str
+    threshold: float = NAN
+    last: float = NAN
+    bound_share: float = NAN
+
+
+@dataclass(frozen=True, slots=True)
+class RiskReport:
+    """What an account paid and earned besides its positions, and its limits, over the held-out window.
+
+    Attributes:
+        amounts: name (``commission``, ``interest`` …) and share of the starting capital, negative where it was paid.
+        limits: in the order in which they are applied.
+        trades: rows of candidate and champion in the warehouse's table of trades.
+    """
+
+    amounts: tuple[tuple[str, float], ...] = ()
+    limits: tuple[LimitRow, ...] = ()
+    trades: int = 0
+
+
 @dataclass(frozen=True)
 class AgentReport:
     """One agent's night. A failed agent has ``verdict`` FAILED, its ``reason``, and whatever else came to be.
@@ -128,6 +160,7 @@ class AgentReport:
         curves: equity on the held-out window.
         weights: weights on the held-out window.
         learning: the training's progress.
+        risk: costs, income and limits of the new policy, or of the champion where there is none.
     """
 
     name: str
@@ -142,6 +175,7 @@ class AgentReport:
     curves: tuple[Curve, ...] = ()
     weights: WeightPath | None = None
     learning: LearningCurve | None = None
+    risk: RiskReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +294,9 @@ class ReportData:
         failures: stages that did not finish.
         lineage: tables and versions that the night read or wrote.
         windows: training, validation and held-out window.
-        one_way_cost_bps: cost of trading per asset class.
+        one_way_cost_bps: commission in proportion and half the spread per asset class.
         bars_collected: rows of market data in the night's tables, None if unknown.
+        night_id: identity of the night in the warehouse.
     """
 
     night: date
@@ -283,3 +318,4 @@ class ReportData:
     windows: tuple[Window, ...] = ()
     one_way_cost_bps: dict[str, float] = field(default_factory=dict)
     bars_collected: int | None = None
+    night_id: str = ""

@@ -5,7 +5,7 @@ from datetime import date
 
 MISSING = "–"
 _MINUS = "−"
-_NAMES = {"etfs": "ETFs", "reits": "REITs", "meta": "Meta-agent"}
+_NAMES = {"etfs": "ETFs", "reits": "REITs", "meta": "Meta-agent", "max_var": "Max VaR", "max_cvar": "Max CVaR"}
 
 
 def display_name(name: str) -> str:
@@ -37,6 +37,11 @@ def price(value: float | None) -> str:
 def figure(value: float | None) -> str:
     """Four significant digits, for figures of unknown size."""
     return MISSING if _is_undefined(value) else f"{value:.4g}".replace("-", _MINUS)
+
+
+def limit_figure(value: float | None, name: str) -> str:
+    """A limit's figure: positions as a number, everything else as a share."""
+    return number(value, 1) if name == "min_effective_positions" else percent(value)
 
 
 def long_date(value: date | None) -> str:

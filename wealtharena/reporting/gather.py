@@ -1,7 +1,7 @@
 """From the night's tables to what the report shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from wealtharena.core.market_data import ALL_QUARANTINED
 from wealtharena.core.panel import FloatArray
+from wealtharena.execution.monitor import FIGURE_OF_LIMIT, LIMIT_NAMES
 from wealtharena.reporting.data import (
     NAN,
     AgentReport,
@@ -18,13 +19,25 @@ from wealtharena.reporting.data import (
     Curve,
     CurveRole,
     LearningCurve,
+    LimitRow,
     Performance,
     QuarantineCount,
+    RiskReport,
     SignalRow,
     SymbolCoverage,
     Verdict,
     WeightPath,
 )
+
+_AMOUNTS = {
+    "commission": ("commission_paid", -1.0),
+    "spread": ("spread_paid", -1.0),
+    "impact": ("impact_paid", -1.0),
+    "borrow and holding": ("carrying_paid", -1.0),
+    "delisting": ("delisting_lost", -1.0),
+    "interest": ("interest_received", 1.0),
+    "dividends": ("dividends_received", 1.0),
+}
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 _VERDICTS = {
@@ -67,6 +80,8 @@ class AgentFacts:
         decision: record of the gate (see ``Decision.as_record``) with ``champion_version``, what is in service after it
             (``""`` if nothing is); None without a decision.
         failure: why there is no decision.
+        limits: what each limit of the risk monitor is set to, by name; NaN where it is no number.
+        trades: rows of the agent in the table of trades.
     """
 
     name: str
@@ -75,6 +90,8 @@ class AgentFacts:
     best_baseline: str
     decision: Mapping[str, Any] | None
     failure: str
+    limits: Mapping[str, float] = field(default_factory=dict)
+    trades: int = 0
 
 
 def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, str] | None = None) -> AgentReport:
@@ -101,6 +118,7 @@ def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, st
         curves=_curves(tables.equity[tables.equity["agent"] == facts.name]),
         weights=_weights(tables.weights[tables.weights["agent"] == facts.name], own, groups),
         learning=_learning(tables.curves[tables.curves["agent"] == facts.name]),
+        risk=_risk(facts, figures.get(own, {})),
     )
 
 
@@ -174,6 +192,21 @@ def _performance(figures: Mapping[str, float] | None) -> Performance | None:
         turnover=figures.get("annual_turnover", NAN),
         volatility=figures.get("volatility", NAN),
     )
+
+
+def _risk(facts: AgentFacts, figures: Mapping[str, float]) -> RiskReport | None:
+    """None where the account was stored without the monitor's figures."""
+    bound = {name: figures.get(f"limit_{name}_bound_share") for name in LIMIT_NAMES.values()}
+    limits = tuple(
+        LimitRow(name, facts.limits.get(name, NAN), figures.get(f"{FIGURE_OF_LIMIT.get(name)}_last", NAN), share)
+        for name, share in bound.items()
+        if share is not None
+    )
+    if not limits:
+        return None
+    # Plus 0.0: what was not paid is not -0.0.
+    amounts = tuple((name, sign * figures.get(metric, NAN) + 0.0) for name, (metric, sign) in _AMOUNTS.items())
+    return RiskReport(amounts, limits, facts.trades)
 
 
 def _check(check: Mapping[str, Any]) -> Check:

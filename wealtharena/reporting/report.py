@@ -16,12 +16,21 @@ from markupsafe import Markup
 
 from wealtharena.reporting import charts
 from wealtharena.reporting.data import AgentReport, CurveRole, ReportData, SignalRow, Verdict
-from wealtharena.reporting.display import display_name, figure, long_date, number, percent, price, signed_percent
+from wealtharena.reporting.display import (
+    display_name,
+    figure,
+    limit_figure,
+    long_date,
+    number,
+    percent,
+    price,
+    signed_percent,
+)
 from wealtharena.reporting.summary import book_facts, highlights, summary_sentence
 
 SPARKLINE_SIZE = (120, 28)
 _PACKAGE = "wealtharena.reporting"
-_FILTERS = (display_name, figure, long_date, number, percent, price, signed_percent)
+_FILTERS = (display_name, figure, limit_figure, long_date, number, percent, price, signed_percent)
 
 
 def write_report(data: ReportData, path: Path) -> Path:
