@@ -64,6 +64,8 @@ def test_a_training_writes_its_files_and_tells_how_far_it_is(algorithm: Algorith
     assert {row.iteration for row in result.curve if row.validation_sharpe is not None} >= {result.best_iteration}
     assert np.isfinite(result.final_reward)
     assert record["weights_hash"] == result.weights_hash
+    assert set(record["curve"][0]["reward_terms"]) == {"log_return", "variance"}
+    assert 0.0 <= record["curve"][0]["limits"]["max_var"] <= 1.0
     assert record["curve"][-1]["env_steps"] == result.curve[-1].env_steps
     assert result.checkpoint.is_dir()
     assert result.steps_per_second > 0

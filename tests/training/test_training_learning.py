@@ -13,7 +13,7 @@ from wealtharena.core import MarketPanel
 from wealtharena.core.panel import Float32Array, FloatArray
 from wealtharena.envs import SimulationPath, run_policy
 from wealtharena.evaluation.metrics import sharpe_ratio
-from wealtharena.execution import TradingRules
+from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import Algorithm, Settings, TrainingSettings
 from wealtharena.training.job import train_policy
 from wealtharena.training.local import load_policy
@@ -41,6 +41,7 @@ def trained(algorithm: Algorithm, panel: MarketPanel, folder: Path) -> tuple[Act
             panel_train=panel.rows(0, TRAIN),
             panel_validation=panel.rows(TRAIN - 1, VALIDATION),
             rules=rules,
+            reward=RewardWeights.from_settings(settings, name),
             training=TrainingSettings(),
             seed=1,
             output_dir=folder,

@@ -93,5 +93,14 @@ def test_a_curve_has_a_row_per_iteration_and_metric_that_was_evaluated() -> None
     assert losses.isna().all()
 
 
+def test_a_curve_has_the_terms_of_the_reward_and_the_limits_by_name() -> None:
+    row = curve_row(1, reward_terms={"log_return": 0.5, "variance": -0.1}, limits={"max_gross": 0.25})
+    values = curve_frame([row]).set_index("metric")["value"]
+    assert values["reward_log_return"] == 0.5
+    assert values["reward_variance"] == -0.1
+    assert values["limit_max_gross_bound_share"] == 0.25
+    assert "reward_terms" not in values.index
+
+
 def test_a_curve_without_rows_keeps_its_columns() -> None:
     pd.testing.assert_index_equal(curve_frame([]).columns, pd.Index(["iteration", "env_steps", "metric", "value"]))

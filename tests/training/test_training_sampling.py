@@ -7,6 +7,7 @@ from training_samples import planted_panel
 
 from wealtharena.core.errors import TrainingError
 from wealtharena.envs import EnvConfig, TradingVectorEnv
+from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, Algorithm
 from wealtharena.training.recipe import build_config
 from wealtharena.training.sampling import MarketSampler, ShadowAccounts
@@ -81,10 +82,10 @@ def test_a_shadow_lives_through_the_same_sessions_even_after_a_ruin(algorithm) -
     actions = np.zeros((ACCOUNTS, 3), dtype=np.float32)
     for session in range(12):
         if session == 3:
-            env.accounts.equity[1] = env.accounts.cash[1] = -1.0  # ruined in one of the two
+            env.accounts.state["equity"][1] = env.accounts.state["cash"][1] = -1.0  # ruined in one of the two
         env.step(actions)
         shadow.rewards(algorithm.module, env)
-        assert np.array_equal(twin.accounts.row, env.accounts.row)
+        assert np.array_equal(twin.accounts.state["row"], env.accounts.state["row"])
         assert np.array_equal(twin.accounts.assets, env.accounts.assets)
 
 
@@ -93,3 +94,33 @@ def test_only_a_market_that_restarts_within_the_step_is_taken(algorithm) -> None
         sampler(algorithm).attach(market("NextStep"))
     with pytest.raises(TrainingError, match="no market"):
         sampler(algorithm).sample(1)
+
+
+def test_reward_terms_and_bound_limits_are_counted_by_name(algorithm) -> None:  # type: ignore[no-untyped-def]
+    rules = TradingRules.unlimited(max_weight=0.2, drawdown_stop=0.9)
+    config = EnvConfig(
+        rules=rules, reward=RewardWeights(variance=0.0, cost=2.0), episode_days=EPISODE, reward_scale=50.0
+    )
+    panel = planted_panel(60, 3, 0.1, seed=5)
+    own = sampler(algorithm)
+    own.attach(TradingVectorEnv(panel, config, ACCOUNTS, 3, autoreset_mode="SameStep"))
+    rewards = own.sample(EPISODE - 1).rewards
+    terms, limits = own.session_statistics()
+    assert list(terms) == ["log_return", "cost"]
+    assert terms["cost"] < 0.0
+    assert sum(terms.values()) == pytest.approx(float(rewards.mean()) / 50.0, rel=1e-5)
+    assert set(limits) == {"max_weight", "max_gross", "drawdown_stop", "locked", "unfilled", "max_participation"}
+    assert limits["drawdown_stop"] == 0.0
+    own.sample(1)  # every episode ends here: its last session is not counted
+    terms, limits = own.session_statistics()
+    assert np.isnan(terms["cost"])
+    assert np.isnan(limits["max_weight"])
+
+
+def test_a_limit_that_always_binds_has_a_share_of_one(algorithm) -> None:  # type: ignore[no-untyped-def]
+    config = EnvConfig(rules=TradingRules.unlimited(max_net=0.0), episode_days=EPISODE)
+    market = TradingVectorEnv(planted_panel(60, 3, 0.1, seed=5), config, ACCOUNTS, 3, autoreset_mode="SameStep")
+    own = sampler(algorithm)
+    own.attach(market)
+    own.sample(7)
+    assert own.session_statistics()[1]["max_net"] == 1.0

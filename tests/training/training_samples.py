@@ -8,7 +8,8 @@ import numpy as np
 
 from wealtharena.agents import AGENTS
 from wealtharena.core import MarketPanel
-from wealtharena.execution import TradingRules
+from wealtharena.core.panel import AssetCosts
+from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import Algorithm, Settings, TrainingSettings
 from wealtharena.training.result import TrainingJob
 
@@ -52,7 +53,7 @@ def planted_panel(sessions: int, assets: int, edge: float, seed: int, features: 
         delisted=np.zeros(shape, dtype=np.bool_),
         dollar_volume=np.full(shape, 1e7),
         volatility=np.full(shape, 0.01),
-        one_way_cost=np.full(assets, 2e-4),
+        costs=AssetCosts.flat(assets, 2e-4),
         annualisation=252,
     )
 
@@ -72,6 +73,7 @@ def make_job_in(
         panel_train=market.rows(0, border),
         panel_validation=market.rows(border - 1, len(market.dates)),
         rules=replace(TradingRules.from_settings(settings, name), long_only=figures.long_only),
+        reward=RewardWeights.from_settings(settings, name),
         training=TrainingSettings(episode_days=20, evaluations=2),
         seed=seed,
         output_dir=folder,

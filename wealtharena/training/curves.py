@@ -11,11 +11,20 @@ _KEYS = ("iteration", "env_steps")
 
 
 def curve_frame(curve: Sequence[CurveRow]) -> pd.DataFrame:
-    """One row per iteration and metric: iteration, env_steps, metric, value; what was not evaluated has no row."""
+    """One row per iteration and metric: iteration, env_steps, metric, value; what was not evaluated has no row.
+
+    Terms of the reward are ``reward_<term>``, limits ``limit_<name>_bound_share``.
+    """
     rows = [
         {"iteration": row.iteration, "env_steps": row.env_steps, "metric": metric, "value": value}
         for row in curve
-        for metric, value in asdict(row).items()
-        if metric not in _KEYS and value is not None
+        for metric, value in _figures(row).items()
+        if value is not None
     ]
     return pd.DataFrame(rows, columns=[*_KEYS, "metric", "value"])
+
+
+def _figures(row: CurveRow) -> dict[str, float | None]:
+    figures = {name: value for name, value in asdict(row).items() if name not in (*_KEYS, "reward_terms", "limits")}
+    terms = {f"reward_{name}": value for name, value in row.reward_terms.items()}
+    return figures | terms | {f"limit_{name}_bound_share": share for name, share in row.limits.items()}

@@ -5,7 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,9 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
             best = _Best(iteration, sharpe, _copied_weights(algorithm))
             _save(algorithm, job.output_dir / CHECKPOINT_FOLDER)
         steps = iteration * per_iteration
-        curve.append(CurveRow(iteration, steps, episode_return, **losses, validation_sharpe=sharpe))
+        terms, limits = algorithm.sampler.session_statistics()
+        row = CurveRow(iteration, steps, episode_return, **losses, validation_sharpe=sharpe)
+        curve.append(replace(row, reward_terms=terms, limits=limits))
         yield TrainingProgress(job.agent.name, iteration, steps, iterations * per_iteration, episode_return, sharpe)
     assert best is not None  # noqa: S101 - the last iteration is always evaluated
     return curve, best
@@ -201,16 +203,24 @@ def _write_records(job: TrainingJob, result: TrainingResult) -> None:
         "recipe": job.recipe.model_dump(mode="json"),
         "seed": job.seed,
         "feature_names": job.panel_train.feature_names,
+        "reward": asdict(job.reward),
         "reward_scale": reward_scale(job.panel_train),
+        "rules": asdict(job.rules),
         "best_iteration": result.best_iteration,
         "validation_sharpe": _json_number(result.validation_sharpe),
         "final_reward": _json_number(result.final_reward),
         "weights_hash": result.weights_hash,
-        "curve": [{name: _json_number(value) for name, value in asdict(row).items()} for row in result.curve],
+        "curve": [_json_values(asdict(row)) for row in result.curve],
     }
     result.record.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     timings = {"seconds": result.seconds, "steps_per_second": result.steps_per_second}
     (job.output_dir / TIMINGS_FILE).write_text(json.dumps(timings, indent=1) + "\n")
+
+
+def _json_values(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _json_values(value) if isinstance(value, dict) else _json_number(value) for name, value in values.items()
+    }
 
 
 def _json_number(value: float | None) -> float | None:

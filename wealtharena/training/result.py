@@ -1,6 +1,6 @@
 """What a training is asked for and what it delivers: plain data that travels between processes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ class CurveRow:
         entropy: of the policy in nats (PPO, A2C); SAC: minus the mean log-probability; NaN for DQN.
         validation_sharpe: annual net Sharpe ratio of the deterministic policy; None where not evaluated, NaN where
             undefined (an account that never trades).
+        reward_terms: mean per session of each term of the reward that has a weight, weighted and unscaled.
+        limits: share of the sessions in which each limit of the rules bound.
     """
 
     iteration: int
@@ -72,6 +74,8 @@ class CurveRow:
     value_loss: float
     entropy: float
     validation_sharpe: float | None
+    reward_terms: dict[str, float] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 from wealtharena.core.errors import TrainingError
 from wealtharena.core.panel import FloatArray
 from wealtharena.envs import TradingVectorEnv
+from wealtharena.training.statistics import SessionStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class MarketSampler:
         self._returns = np.empty(0)
         self._finished: list[float] = []
         self._last_mean: float | None = None
+        self._statistics: SessionStatistics | None = None
 
     def attach(self, market: TradingVectorEnv, shadow: TradingVectorEnv | None = None) -> None:
         """Takes a market to sample from, and its twin (same panel, same seed) for shadow accounts if rewards are
@@ -91,6 +93,7 @@ class MarketSampler:
             raise TrainingError(f"autoreset_mode must be SameStep, got {market.autoreset_mode.value}")
         self._market = market
         self._shadow = None if shadow is None else ShadowAccounts(shadow)
+        self._statistics = SessionStatistics(market)
         self._observation = market.reset()[0]
         self._returns = np.zeros(market.num_envs)
 
@@ -125,6 +128,16 @@ class MarketSampler:
             self._finished = []
         return float(np.mean(self._returns)) if self._last_mean is None else self._last_mean
 
+    def session_statistics(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Terms of the reward and shares of bound limits since the last call, see ``SessionStatistics.take``.
+
+        Raises:
+            TrainingError: no market is attached.
+        """
+        if self._statistics is None:
+            raise TrainingError("this algorithm has no market to sample from: attach one before train()")
+        return self._statistics.take()
+
     def _explore(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         module = self._module
         clock = {"t": self.steps_sampled} if self._explores_by_time else {}
@@ -147,10 +160,11 @@ class MarketSampler:
         return low + (high - low) * torch.rand(len(observation), *space.shape), nothing, nothing
 
     def _step(self, action: Tensor) -> tuple[Tensor, ...]:
-        market = self._market
-        assert market is not None  # noqa: S101 - checked in sample()
+        market, statistics = self._market, self._statistics
+        assert market is not None and statistics is not None  # noqa: S101 - checked in sample()
         observation, rewards, terminated, truncated, info = market.step(action.numpy())
         ended = terminated | truncated
+        statistics.add(ended)
         following = observation.copy()
         if ended.any():
             following[ended] = np.stack(info["final_obs"][ended].tolist())
