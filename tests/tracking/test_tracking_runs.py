@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from wealtharena.core.errors import TrackingError
 from wealtharena.settings import Settings, settings_hash
-from wealtharena.settings.models import MlflowSettings
+from wealtharena.settings.models import MlflowSettings, RewardSettings, RiskSettings
 from wealtharena.tracking import Tracker, tracking_uri
 
 
@@ -58,7 +58,24 @@ def test_a_run_says_what_it_was_made_from(tracker: Tracker, settings: Settings) 
 def test_an_agents_run_carries_its_own_recipe(tracker: Tracker, run_id: str, settings: Settings) -> None:
     params = tracker.client.get_run(run_id).data.params
     assert params["algorithm"] == "PPO"
-    assert set(params) == set(type(settings.agents["stocks"]).model_fields)
+    recipe = set(type(settings.agents["stocks"]).model_fields) - {"reward"}
+    appetite = {f"risk.{name}" for name in RiskSettings.model_fields} | {
+        f"reward.{name}" for name in RewardSettings.model_fields
+    }
+    assert set(params) == recipe | appetite
+
+
+def test_limits_and_reward_of_a_run_are_those_of_the_agents_risk_profile(settings: Settings) -> None:
+    careful = {"agents": {"stocks": {"algorithm": "PPO", "risk_profile": "conservative"}}}
+    tracker = Tracker(Settings.model_validate({"home": settings.home, **careful}))
+    night = tracker.start_night("night1")
+    stocks, meta = (
+        tracker.client.get_run(tracker.start_agent(night, agent)).data.params for agent in ("stocks", "meta")
+    )
+    assert (stocks["risk_profile"], stocks["risk.max_volatility"], stocks["reward.variance"]) == (
+        "conservative", "0.12", "4.0",
+    )  # fmt: skip
+    assert (meta["risk_profile"], meta["risk.max_volatility"], meta["reward.variance"]) == ("balanced", "0.6", "1.0")
 
 
 def test_parameters_keep_their_first_value(tracker: Tracker, run_id: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 from pydantic import SecretStr
 
+from wealtharena.core.asset_class import META_AGENT
 from wealtharena.core.errors import TrackingError
 from wealtharena.settings import Settings, settings_hash
 from wealtharena.tracking.connection import (
@@ -70,15 +71,24 @@ class Tracker:
         return run_id
 
     def start_agent(self, night_run_id: str, agent: str, tags: Mapping[str, str] | None = None) -> str:
-        """Run id of an agent under its night's run: a new run, or the one that an earlier attempt began."""
+        """Run id of an agent under its night's run: a new run, or the one that an earlier attempt began.
+
+        Its parameters are the agent's recipe, and limits and reward as its risk profile makes them.
+        """
         with raising(TrackingError, f"reading run {night_run_id}", self.settings):
             night = self.client.get_run(night_run_id).data.tags[NIGHT_TAG]
         identity = {NIGHT_TAG: night, AGENT_TAG: agent, PARENT_TAG: night_run_id}
         run_id = self._start(agent, identity, tags or {})
-        recipe = self.settings.agents.get(agent)
-        if recipe is not None:
-            self.log_params(run_id, _flat(recipe.model_dump()))
+        self.log_params(run_id, self._params_of(agent))
         return run_id
+
+    def _params_of(self, agent: str) -> dict[str, object]:
+        recipe = self.settings.agents.get(agent)
+        if recipe is None and agent != META_AGENT:
+            return {}
+        own = self.settings.meta if recipe is None else recipe
+        appetite = {"risk": self.settings.risk_of(agent), "reward": self.settings.reward_of(agent)}
+        return _flat(own.model_dump() | {name: section.model_dump() for name, section in appetite.items()})
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Adds or replaces tags."""

@@ -5,7 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +139,14 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
             _save(algorithm, job.output_dir / CHECKPOINT_FOLDER)
         steps = iteration * per_iteration
         terms, limits = algorithm.sampler.session_statistics()
-        row = CurveRow(iteration, steps, episode_return, **losses, validation_sharpe=sharpe)
-        curve.append(replace(row, reward_terms=terms, limits=limits))
+        curve.append(CurveRow(iteration, steps, episode_return, *losses, sharpe, terms, limits))
         yield TrainingProgress(job.agent.name, iteration, steps, iterations * per_iteration, episode_return, sharpe)
     assert best is not None  # noqa: S101 - the last iteration is always evaluated
     return curve, best
 
 
-def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> dict[str, float]:
-    """Losses of one iteration, all of it checked."""
+def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> tuple[float, float, float]:
+    """Policy loss, value loss and entropy of one iteration, all of it checked."""
     try:
         results = algorithm.train().get("learners", {}).get("default_policy", {})
     except (ExecutionError, TrainingError) as error:
@@ -160,11 +159,7 @@ def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> dict[str, f
             raise _not_finite(job, iteration, f"weights of {name}", math.nan)
     value_loss = results.get("vf_loss", results.get("qf_loss", math.nan))
     entropy = results.get("entropy", -float(results.get("logps", math.nan)))
-    return {
-        "policy_loss": float(results.get("policy_loss", math.nan)),
-        "value_loss": float(value_loss),
-        "entropy": float(entropy),
-    }
+    return float(results.get("policy_loss", math.nan)), float(value_loss), float(entropy)
 
 
 def _not_finite(job: TrainingJob, iteration: int, name: str, value: float) -> TrainingError:
