@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows import terminal
 from flows.server import is_reachable, local_api_url
+from wealtharena.core.asset_class import META_AGENT
 from wealtharena.core.errors import WealthArenaError
 from wealtharena.settings import Settings
 
@@ -33,7 +34,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything that a night needs, in the order in which it needs it."""
-    checks: list[Callable[[Settings], Finding]] = [_home, _disk, _source, _prefect, _keys]
+    checks: list[Callable[[Settings], Finding]] = [_home, _disk, _source, _prefect, _keys, _appetite]
     return [*_versions(), *(check(settings) for check in checks)]
 
 
@@ -126,3 +127,12 @@ def _keys(settings: Settings) -> Finding:
     lacking = [reason for reason in (missing_key(settings, name) for name in asked) if reason]
     # A night goes on without them: this is no fault, but worth knowing.
     return Finding("vendor keys", True, "; ".join(lacking) or f"{', '.join(asked)}: none is missing")
+
+
+def _appetite(settings: Settings) -> Finding:
+    chosen: dict[str, list[str]] = {}
+    for agent in (*settings.agents, META_AGENT):
+        own = settings.meta if agent == META_AGENT else settings.agents[agent]
+        chosen.setdefault(own.risk_profile, []).append(agent)
+    told = [f"{profile}: {', '.join(agents)}" for profile, agents in chosen.items()]
+    return Finding("risk profiles", True, f"{next(iter(chosen))}: every agent" if len(chosen) == 1 else "; ".join(told))
