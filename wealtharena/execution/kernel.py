@@ -46,7 +46,7 @@ from wealtharena.execution.columns import (
     padded,
 )
 from wealtharena.execution.market import MarketArrays
-from wealtharena.execution.rules import TradingRules
+from wealtharena.execution.rules import MIN_RISK_SESSIONS, TradingRules
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -78,7 +78,6 @@ _WORST_RATIO = 0.01
 _TOLERANCE = 1e-9
 # Differences of this share of an account are rounding, not orders: a least commission would be charged on them.
 _DUST = 1e-12
-_MIN_RISK_SESSIONS = 21
 _SHARPE_RATE = 1.0 / 63.0
 _NO_VARIANCE = 1e-12
 
@@ -546,9 +545,9 @@ def _set_targets(
     """Target weights within all limits, from what is known after the close."""
     bound = _decide(observed, count, decision, mode, weight, target, limits)
     bound |= _limit_sizes(target, limits)
-    bound |= _limit_risk(account, report, own, target, returns, limits, path, worst)
+    bound |= _limit_risk(account, report, own, target, returns, limits, limits.scale_up, path, worst)
     bound |= _limit_turnover(account, report, own, weight, target, returns, limits, path, worst)
-    report.limits = bound | _stop(account, target, limits)
+    report.limits = bound | _stop(account, report, target, limits)
 
 
 @_inlined
@@ -613,8 +612,8 @@ def _limit_weights(wanted: FloatArray, limits: Any, out: FloatArray) -> int:
     negative, above = 0.0, 0.0
     for k in range(wanted.shape[0]):
         value = wanted[k]
-        negative += 1.0 if value < 0.0 else 0.0
-        above += 1.0 if abs(value) > highest else 0.0
+        negative += 1.0 if value < -_DUST else 0.0
+        above += 1.0 if abs(value) > highest * (1.0 + _TOLERANCE) else 0.0
         value = highest if value > highest else value
         out[k] = floor if value < floor else value
     bound = _MAX_WEIGHT if above > 0.0 else 0
@@ -678,6 +677,7 @@ def _limit_risk(
     target: FloatArray,
     returns: Float32Array,
     limits: Any,
+    scale_up: float,
     path: Float32Array,
     worst: Float32Array,
 ) -> int:
@@ -686,18 +686,18 @@ def _limit_risk(
     if not limits.measure_risk:
         return 0
     sessions = min(limits.risk_window, account.row)
-    if sessions < _MIN_RISK_SESSIONS:
+    if sessions < MIN_RISK_SESSIONS:
         return 0
     _replay(own, target, returns, account.row + 1 - sessions, path[:sessions])
     volatility = _deviation(path[:sessions])
     value_at_risk, shortfall = 0.0, 0.0
     # Neither loss can be above the largest one, which is much faster to find.
-    if limits.monitor or _worst(path[:sessions]) > min(limits.max_var, limits.max_cvar):
+    if limits.monitor or scale_up > 0.0 or _worst(path[:sessions]) > min(limits.max_var, limits.max_cvar):
         value_at_risk, shortfall = _tail(path[:sessions], worst[: _tail_size(sessions, limits.tail_share)])
     factor, bound = 1.0, 0
     if volatility > limits.max_volatility * (1.0 + _TOLERANCE):
         factor, bound = limits.max_volatility / volatility, _MAX_VOLATILITY
-    elif limits.scale_up > 0.0 and volatility > 0.0:
+    elif scale_up > 0.0 and volatility > 0.0:
         factor = min(limits.max_volatility / volatility, _room(target, limits))
         bound = _MAX_VOLATILITY if factor > 1.0 + _TOLERANCE else 0
     if value_at_risk * factor > limits.max_var * (1.0 + _TOLERANCE):
@@ -820,14 +820,14 @@ def _limit_turnover(
     for k in range(target.shape[0]):
         target[k] = weight[k] + share * (target[k] - weight[k])
     bound = _limit_weights(target, limits, target) | _limit_sizes(target, limits)
-    bound |= _limit_risk(account, report, own, target, returns, limits, path, worst)
+    bound |= _limit_risk(account, report, own, target, returns, limits, 0.0, path, worst)
     return bound | _MAX_TURNOVER
 
 
 @_inlined
-def _stop(account: Any, target: FloatArray, limits: Any) -> int:
+def _stop(account: Any, report: Any, target: FloatArray, limits: Any) -> int:
     """Out of the market after a fall from the peak, and back after a while with a new peak."""
-    if limits.drawdown_stop == np.inf:
+    if limits.drawdown_stop == np.inf or account.equity <= 0.0:
         return 0
     if account.stopped > 0:
         account.stopped -= 1
@@ -839,6 +839,7 @@ def _stop(account: Any, target: FloatArray, limits: Any) -> int:
     else:
         return 0
     target[:] = 0.0
+    report.volatility, report.value_at_risk, report.expected_shortfall = 0.0, 0.0, 0.0
     return _DRAWDOWN_STOP
 
 
@@ -860,9 +861,11 @@ def _open_session(
     paid, value = 0.0, 0.0
     for k in range(held.shape[0]):
         own = held[k] * close[k]
-        paid += max(-own, 0.0) * borrow[k] + abs(own) * holding[k] - own * carry[k]
+        short = max(-held[k], 0.0) * abs(close[k])
+        paid += short * borrow[k] + abs(own) * holding[k] - own * carry[k]
         value += held[k] * opening[k]
-    days = night[DAYS]
+    # What a bankrupt account owes bears no interest: it stays where it fell.
+    days = night[DAYS] if account.equity > 0.0 else 0.0
     report.carrying = paid * days
     report.interest = days * (account.cash * night[CASH_RATE] - max(-account.cash, 0.0) * limits.debit_rate)
     report.dividends, report.delisting = 0.0, 0.0
@@ -944,17 +947,20 @@ def _size_orders(
 ) -> None:
     """Order quantities that move the account to its targets, as far as assets are tradable and volume allows."""
     opening, units, tradable = coming[OPEN], coming[UNITS], coming[TRADABLE]
-    dust = _DUST * budget
+    dust = _DUST * max(report.equity_open, 0.0)
     per_capital = 1.0 / limits.capital
     cut = 0.0
     for k in range(held.shape[0]):
-        wish = target[k] * budget - held[k] * opening[k]
+        goal, value = target[k] * budget, held[k] * opening[k]
+        wish = goal - value
         wish = wish if tradable[k] > 0.0 and abs(wish) > dust else 0.0
         most = capacity[k] * per_capital
         cut += 1.0 if abs(wish) > most else 0.0
         wish = most if wish > most else wish
         wish = -most if wish < -most else wish
-        order[k] = wish * units[k]
+        wish = wish if most > dust else 0.0
+        # What is sold altogether leaves nothing behind, not even rounding.
+        order[k] = -held[k] if goal == 0.0 and wish == -value else wish * units[k]
     report.limits |= _PARTICIPATION if cut > 0.0 else 0
 
 

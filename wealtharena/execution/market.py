@@ -197,8 +197,7 @@ def _build(panel: MarketPanel, window: int) -> MarketArrays:
 
 def _prices(panel: MarketPanel) -> FloatArray:
     bar_close = np.where(np.isnan(panel.close), panel.open, panel.close)
-    close = _carry_forward(bar_close)
-    previous = _shifted(close)
+    close, previous = _marks(bar_close, *_splits_and_dividends(panel))
     costs = panel.costs
     volatility = np.nan_to_num(panel.volatility)
     volume = np.nan_to_num(panel.dollar_volume)
@@ -212,8 +211,9 @@ def _prices(panel: MarketPanel) -> FloatArray:
     prices[:, HALF_SPREAD] = costs.half_spread + costs.spread_volatility * volatility
     with np.errstate(divide="ignore", invalid="ignore"):
         prices[:, IMPACT] = np.where(volume > 0.0, costs.impact * volatility / np.sqrt(volume), 0.0)
-        # A class without volume (currencies) has no capacity that could be known.
-        prices[:, CAPACITY] = np.where(volume > 0.0, costs.max_participation * volume, np.inf)
+        # A class without volume (currencies) has no capacity that could be known; what did not trade has none.
+        unlimited = np.isnan(panel.dollar_volume) | np.isinf(costs.max_participation)
+        prices[:, CAPACITY] = np.where(unlimited, np.inf, costs.max_participation * np.maximum(volume, 0.0))
     return prices
 
 
@@ -230,13 +230,20 @@ def _rates(panel: MarketPanel) -> FloatArray:
 def _events(panel: MarketPanel) -> tuple[FloatArray, BoolArray]:
     """Events and which rows have any."""
     shape = panel.delisted.shape
-    split = np.ones(shape) if panel.split is None else np.nan_to_num(panel.split, nan=1.0)
-    dividend = np.zeros(shape) if panel.dividend is None else np.nan_to_num(panel.dividend)
+    split, dividend = _splits_and_dividends(panel)
     eventful: BoolArray = ((split != 1.0) | (dividend != 0.0) | panel.delisted).any(axis=1)
     events = np.zeros((len(panel.dates) if eventful.any() else 1, NUM_EVENTS, shape[1]))
     rows = len(events)
     events[:, SPLIT], events[:, DIVIDEND], events[:, DELISTED] = split[:rows], dividend[:rows], panel.delisted[:rows]
     return events, eventful
+
+
+def _splits_and_dividends(panel: MarketPanel) -> tuple[FloatArray, FloatArray]:
+    """(T, A) each; 1 and 0 where there is none."""
+    shape = panel.delisted.shape
+    split = np.ones(shape) if panel.split is None else np.nan_to_num(panel.split, nan=1.0)
+    dividend = np.zeros(shape) if panel.dividend is None else np.nan_to_num(panel.dividend)
+    return split, dividend
 
 
 def _overnight(panel: MarketPanel, eventful: BoolArray, all_tradable: NDArray[np.bool_] | np.bool_) -> FloatArray:
@@ -282,6 +289,21 @@ def _padded(values: FloatArray) -> FloatArray:
     """The last axis filled up with zeros to whole lanes."""
     extra = padded(values.shape[-1]) - values.shape[-1]
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, extra)])
+
+
+def _marks(bar_close: FloatArray, split: FloatArray, dividend: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(T, A) value of a unit at the close, and at the open of a row without a bar: the last close, carried forward.
+
+    A split or a dividend on a session without a bar changes the units and the cash at once, so the mark must follow.
+    """
+    if (split == 1.0).all() and (dividend == 0.0).all():
+        close = _carry_forward(bar_close)
+        return close, _shifted(close)
+    close, previous = bar_close.copy(), _shifted(bar_close)
+    for t in range(1, len(close)):
+        previous[t] = close[t - 1] / split[t] - dividend[t]
+        close[t] = np.where(np.isnan(close[t]), previous[t], close[t])
+    return close, previous
 
 
 def _carry_forward(values: FloatArray) -> FloatArray:

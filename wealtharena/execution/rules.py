@@ -10,6 +10,12 @@ from wealtharena.settings.models import RiskSettings, Settings
 
 _BPS = 1e4
 _OWN_FIELDS = ("long_only", "capital", "debit_rate")
+_NOT_NEGATIVE = (
+    "max_weight", "max_gross", "concentration", "delisting_haircut", "max_net", "max_turnover", "max_volatility",
+    "max_var", "max_cvar", "debit_rate",
+)  # fmt: skip
+MIN_RISK_SESSIONS = 21
+_LEAST = {"min_effective_positions": 1.0, "risk_window": MIN_RISK_SESSIONS, "reentry_sessions": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class TradingRules:
         scale_to_volatility: scales smaller books up to ``max_volatility``.
         max_var, max_cvar: daily historical value at risk and expected shortfall at ``risk_confidence``, as fractions.
         risk_confidence: in [0.5, 1).
-        risk_window: sessions that volatility and value at risk are taken from; with fewer than 21 known, neither binds.
+        risk_window: sessions that volatility and value at risk are taken from, at least 21; with fewer known, neither
+            binds.
         drawdown_stop: fall from the peak at which everything is sold, as a fraction.
         reentry_sessions: sessions in cash after that; the peak counts anew from there.
         capital: currency that one unit of equity stands for.
@@ -64,15 +71,21 @@ class TradingRules:
             value = getattr(self, entry.name)
             if value is not None and not math.isfinite(value):
                 raise SettingsError(f"{entry.name} must be finite (None is no limit), got {value}")
-        for name in ("max_weight", "max_gross", "max_net", "max_turnover", "max_volatility", "max_var", "max_cvar"):
+        for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             if value is not None and value < 0.0:
                 raise SettingsError(f"{name} must be at least 0, got {value}")
-        if self.capital <= 0.0 or self.risk_window < 2 or self.min_effective_positions < 1.0:
-            raise SettingsError(
-                "capital must be above 0, risk_window at least 2 and min_effective_positions at least 1, "
-                f"got {self.capital}, {self.risk_window} and {self.min_effective_positions}"
-            )
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise SettingsError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.capital <= 0.0:
+            raise SettingsError(f"capital must be above 0, got {self.capital}")
+        if self.delisting_haircut > 1.0:
+            raise SettingsError(f"delisting_haircut must be at most 1, got {self.delisting_haircut}")
+        if not 0.5 <= self.risk_confidence < 1.0:
+            raise SettingsError(f"risk_confidence must be in [0.5, 1), got {self.risk_confidence}")
+        if self.drawdown_stop is not None and not 0.0 < self.drawdown_stop <= 1.0:
+            raise SettingsError(f"drawdown_stop must be in (0, 1], got {self.drawdown_stop}")
 
     @classmethod
     def unlimited(cls, **changes: Any) -> "TradingRules":
