@@ -98,7 +98,7 @@ def test_a_curve_has_the_terms_of_the_reward_and_the_limits_by_name() -> None:
     values = curve_frame([row]).set_index("metric")["value"]
     assert values["reward_log_return"] == 0.5
     assert values["reward_variance"] == -0.1
-    assert values["limit_max_gross_bound_share"] == 0.25
+    assert values["train_limit_max_gross_bound_share"] == 0.25
     assert "reward_terms" not in values.index
 
 

@@ -13,7 +13,7 @@ _KEYS = ("iteration", "env_steps")
 def curve_frame(curve: Sequence[CurveRow]) -> pd.DataFrame:
     """One row per iteration and metric: iteration, env_steps, metric, value; what was not evaluated has no row.
 
-    Terms of the reward are ``reward_<term>``, limits ``limit_<name>_bound_share``.
+    Terms of the reward are ``reward_<term>``, limits ``train_limit_<name>_bound_share``.
     """
     rows = [
         {"iteration": row.iteration, "env_steps": row.env_steps, "metric": metric, "value": value}
@@ -27,4 +27,4 @@ def curve_frame(curve: Sequence[CurveRow]) -> pd.DataFrame:
 def _figures(row: CurveRow) -> dict[str, float | None]:
     figures = {name: value for name, value in asdict(row).items() if name not in (*_KEYS, "reward_terms", "limits")}
     terms = {f"reward_{name}": value for name, value in row.reward_terms.items()}
-    return figures | terms | {f"limit_{name}_bound_share": share for name, share in row.limits.items()}
+    return figures | terms | {f"train_limit_{name}_bound_share": share for name, share in row.limits.items()}
