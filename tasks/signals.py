@@ -2,30 +2,35 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.markets import agent_market
-from tasks.meta import champion_books
+from tasks.meta import Books, champion_books
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from tasks.tracking import champion_version, load_champion
+from tasks.trials import book_rules
 from wealtharena.agents import fixed_allocation
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.errors import PipelineError
+from wealtharena.evaluation.backtest import BacktestResult, backtest_weights
 from wealtharena.execution import TradingRules
 from wealtharena.serving.model import ServedModel
 from wealtharena.serving.trials import (
+    backtest_book,
     backtest_model,
     combined_book,
+    constant_targets,
     first_row,
     held_weights,
     last_closes,
+    limited_after,
+    limited_book,
     next_targets,
 )
 
@@ -98,27 +103,35 @@ def _signal(night: Night, agent: str, model: ServedModel) -> SignalsReceipt:
 
 def _signal_meta(night: Night) -> SignalsReceipt:
     books = champion_books(night)
-    names = sorted(books.models)
-    meta = load_champion(night, META_AGENT)
-    shares: list[float]
-    if meta is None:
-        fused = fixed_allocation(names, night.settings.meta.fusion_weights)
-        # An agent is an asset of the combined account, under the limit that the fusion was scored with.
-        label, shares = "weighted fusion", np.minimum(fused, night.settings.risk_of(META_AGENT).max_weight).tolist()
-    else:
-        rules = TradingRules.from_settings(night.settings, META_AGENT)
-        window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))
-        path = backtest_model(meta, books.strategies, window, rules, META_AGENT)
-        targets = next_targets(meta, books.strategies, path)
-        label, shares = meta.label, [targets[name] for name in names]
+    label, shares, path = _allocation(night, books)
     own = {
         agent: next_targets(model, books.markets[agent].panel, books.paths[agent])
         for agent, model in books.models.items()
     }
-    book = combined_book(shares, own)
+    account = backtest_book(path, books.paths, books.joined, books.held_out_start, book_rules(night), META_AGENT)
+    book = limited_book(combined_book(shares, own), account)
     weights = {f"{agent}/{symbol}": weight for (agent, symbol), weight in sorted(book.items())}
     table = _store(night, META_AGENT, label, weights)
-    return SignalsReceipt(META_AGENT, label, weights, table, shares=dict(zip(names, shares, strict=True)))
+    return SignalsReceipt(
+        META_AGENT, label, weights, table, shares=dict(zip(sorted(books.models), shares, strict=True))
+    )
+
+
+def _allocation(night: Night, books: Books) -> tuple[str, list[float], BacktestResult]:
+    """Whose shares of the capital they are, the shares for the next session, agents in name order, and the path that
+    led there."""
+    rules = TradingRules.from_settings(night.settings, META_AGENT)
+    window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))
+    names = sorted(books.models)
+    meta = load_champion(night, META_AGENT)
+    if meta is None:
+        fused = fixed_allocation(names, night.settings.meta.fusion_weights)
+        wanted = constant_targets(books.strategies, fused)
+        path = backtest_weights(wanted, books.strategies, window, rules, META_AGENT)
+        return "weighted fusion", limited_after(fused, path).tolist(), path
+    path = backtest_model(meta, books.strategies, window, rules, META_AGENT)
+    targets = next_targets(meta, books.strategies, path)
+    return meta.label, [targets[name] for name in names], path
 
 
 def _store(night: Night, agent: str, label: str, weights: dict[str, float]) -> TableRef:

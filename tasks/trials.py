@@ -90,7 +90,7 @@ def _meta_trials(night: Night) -> Trials:
     fusion = constant_targets(books.strategies, _fusion_shares(night, books))
     fused = {FUSION: backtest_weights(fusion, books.strategies, window, rules, FUSION)}
     combined = {
-        name: backtest_book(shares, books.paths, books.joined, books.held_out_start, _book_rules(night), name)
+        name: backtest_book(shares, books.paths, books.joined, books.held_out_start, book_rules(night), name)
         for name, shares in {**allocations, **rule_based, **fused}.items()
     }
     return _trials(
@@ -107,7 +107,7 @@ def _fusion_shares(night: Night, books: Books) -> FloatArray:
     return fixed_allocation(sorted(books.paths), night.settings.meta.fusion_weights)
 
 
-def _book_rules(night: Night) -> TradingRules:
+def book_rules(night: Night) -> TradingRules:
     """The combined account may be short if any of its agents may."""
     own = [TradingRules.from_settings(night.settings, agent) for agent in night.traded]
     meta = TradingRules.from_settings(night.settings, META_AGENT)

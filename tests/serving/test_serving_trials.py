@@ -23,6 +23,7 @@ from wealtharena.serving.trials import (
     constant_targets,
     first_row,
     holdings_after,
+    limited_book,
     next_targets,
 )
 
@@ -157,6 +158,22 @@ def test_that_holds_under_every_limit_and_in_the_middle_of_a_stop(
         known = panel.rows(0, row)
         targets = next_targets(model, known, backtest_model(model, known, (5, row), rules, "known"))
         np.testing.assert_allclose(list(targets.values()), whole.target_weights[row - 5], atol=1e-6)
+
+
+def test_the_next_book_keeps_to_the_limits_of_the_combined_account(panel: MarketPanel) -> None:
+    rules = replace(RULES, max_turnover=0.4, drawdown_stop=0.9)
+    market = replace(panel, symbols=("AAA", "crypto:BBB", "stocks:BBB"))
+    weights = np.tile([0.3, 0.1, 0.2], (41, 1))
+    path = backtest_weights(weights[:40], market.rows(0, 40), (39, 40), rules, "book")
+    wanted = {("stocks", "AAA"): 0.5, ("crypto", "BBB"): 0.3, ("stocks", "BBB"): 0.0}
+    book = limited_book(wanted, path)
+    assert list(book) == list(wanted)
+    held = dict(zip(wanted, path.weights[-1], strict=True))
+    moved = sum(abs(book[key] - held[key]) for key in wanted)
+    assert moved == pytest.approx(0.4)
+    weights[39] = list(wanted.values())
+    going_on = backtest_weights(weights, market, (39, 41), rules, "book")
+    np.testing.assert_allclose(list(book.values()), going_on.target_weights[-1], atol=1e-9)
 
 
 def test_the_first_row_is_on_or_after_the_date(panel: MarketPanel) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.envs.simulation import next_limited
 from wealtharena.evaluation.backtest import BacktestResult, backtest_policy, backtest_weights
 from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.evaluation.strategies import combined_targets
@@ -74,6 +75,35 @@ def combined_book(
         for share, (agent, weights) in zip(allocation, sorted(targets.items()), strict=True)
         for symbol, weight in weights.items()
     }
+
+
+def limited_after(wanted: FloatArray, path: BacktestResult) -> FloatArray:
+    """What the limits leave of wanted weights (A,) for the session after a backtest that an account went through.
+
+    Raises:
+        ExecutionError: not one finite weight per symbol.
+    """
+    assert path.trading is not None  # noqa: S101 - backtests have it; only results made by hand have not
+    panel, rules, account = path.trading.panel, path.trading.rules, holdings_after(path)
+    return next_limited(wanted, panel, rules, account.weights, account.drawdown, account.stopped)
+
+
+def limited_book(book: Mapping[tuple[str, str], float], path: BacktestResult) -> dict[tuple[str, str], float]:
+    """What the limits of the combined account leave of its next book, see ``combined_book``.
+
+    Args:
+        book: weight per (agent, symbol).
+        path: of the combined account so far, see ``backtest_book``.
+    """
+    places = {symbol: place for place, symbol in enumerate(path.symbols)}
+    # A joined panel writes the agent before a symbol that two of them have.
+    names = {(agent, symbol): f"{agent}:{symbol}" for agent, symbol in book}
+    own = {key: places[name if name in places else key[1]] for key, name in names.items()}
+    wanted = np.zeros(len(places))
+    for key, place in own.items():
+        wanted[place] = book[key]
+    limited = limited_after(wanted, path)
+    return {key: float(limited[place]) for key, place in own.items()}
 
 
 def next_targets(model: ServedModel, panel: MarketPanel, path: BacktestResult) -> dict[str, float]:
