@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from envs_markets import FREE, priced_panel, random_panel
+from envs_markets import BOUND, FREE, priced_panel, random_panel
 
 from wealtharena.core.errors import DataWindowError, ExecutionError
 from wealtharena.envs import EnvConfig, TradingEnv, run_policy, run_weights
-from wealtharena.execution import target_weights
+from wealtharena.envs.simulation import next_limited, next_targets, run_strategies
 
 
 def chase(observation: np.ndarray) -> np.ndarray:
@@ -14,7 +14,8 @@ def chase(observation: np.ndarray) -> np.ndarray:
     return np.tanh(observation.sum(axis=2))
 
 
-def test_a_policy_sees_and_earns_in_the_simulation_what_it_does_in_the_environment() -> None:
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_policy_sees_and_earns_in_the_simulation_what_it_does_in_the_environment(window: int) -> None:
     panel = random_panel()
     seen: list[bytes] = []
 
@@ -22,24 +23,34 @@ def test_a_policy_sees_and_earns_in_the_simulation_what_it_does_in_the_environme
         seen.append(observation.tobytes())
         return chase(observation)
 
-    path = run_policy(act, panel, 1, 59, FREE)
-    env = TradingEnv(panel, EnvConfig(rules=FREE, random_starts=False, episode_days=100))
+    path = run_policy(act, panel, window, 59, BOUND, window=window)
+    env = TradingEnv(panel, EnvConfig(rules=BOUND, random_starts=False, episode_days=100, window=window))
     observation, _ = env.reset()
-    for t in range(59):
+    for t in range(60 - window):
         assert observation.tobytes() == seen[t]
         observation, _, _, _, info = env.step(chase(observation[None])[0])
         assert info["equity"] == path.equity[t]
         assert info["turnover"] == path.turnover[t]
+        assert info["limits"] == path.limits[t]
 
 
-def test_scores_and_the_weights_that_they_stand_for_lead_to_the_same_path() -> None:
+def test_the_next_targets_are_those_of_the_session_that_follows() -> None:
     panel = random_panel()
-    scores = np.random.default_rng(0).uniform(-1, 1, (50, 4))
-    calls = iter(scores)
-    by_policy = run_policy(lambda _: next(calls)[None], panel, 10, 59, FREE)
-    by_weights = run_weights(target_weights(scores, panel.observed[9:59], FREE), panel, 10, 59, FREE)
-    for name in ("equity_open", "equity", "returns", "turnover", "cost", "gross", "weights", "targets"):
-        np.testing.assert_array_equal(getattr(by_policy, name), getattr(by_weights, name))
+    path = run_policy(chase, panel, 1, 59, FREE)
+    peak = np.maximum.accumulate(np.maximum(path.equity, 1.0))
+    for row in (10, 30, 58):
+        drawdown = path.equity[row - 1] / peak[row - 1] - 1.0
+        targets = next_targets(chase, panel.rows(0, row + 1), FREE, path.weights[row - 1], drawdown)
+        np.testing.assert_allclose(targets, path.targets[row], atol=1e-12)
+
+
+def test_given_weights_are_limited_for_the_next_session_as_in_the_simulation() -> None:
+    panel = random_panel()
+    wanted = np.random.default_rng(0).uniform(-1.0, 1.0, (50, 4))
+    path = run_weights(wanted, panel, 10, 59, FREE)
+    limited = next_limited(wanted[30], panel.rows(0, 40), FREE, path.weights[29])
+    np.testing.assert_allclose(limited, path.targets[30], atol=1e-12)
+    assert np.abs(limited).sum() < np.abs(wanted[30]).sum()
 
 
 def test_the_first_fill_is_at_the_open_of_the_first_row() -> None:
@@ -64,17 +75,29 @@ def test_returns_are_zero_after_bankruptcy() -> None:
     assert path.returns.tolist() == [0.0, -2.0, 0.0]
 
 
-def test_the_cost_multiplier_scales_costs() -> None:
+def test_the_cost_multiplier_scales_trading_costs() -> None:
     panel, weights = random_panel(), np.full((20, 4), 0.25)
     once, twice = (run_weights(weights, panel, 10, 29, FREE, cost_multiplier=times) for times in (1.0, 2.0))
-    assert twice.cost[0] == pytest.approx(2 * once.cost[0])
+    for name in ("commission", "spread", "impact"):
+        assert twice.summary[name][0] == pytest.approx(2 * once.summary[name][0])
+        assert once.summary[name][0] > 0.0
     assert twice.equity[-1] < once.equity[-1]
+
+
+def test_each_strategy_trades_as_if_alone() -> None:
+    panel, weights = random_panel(), np.random.default_rng(0).uniform(-0.5, 0.5, (5, 50, 4))
+    equity = run_strategies(weights, panel, 10, 59, BOUND, cost_multiplier=np.arange(5.0))
+    for k in range(5):
+        alone = run_weights(weights[k], panel, 10, 59, BOUND, cost_multiplier=float(k))
+        np.testing.assert_array_equal(equity[k], alone.equity)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 5), (5, 60), (6, 5)])
 def test_rows_outside_the_panel_or_without_a_close_before_are_refused(first: int, last: int) -> None:
     with pytest.raises(DataWindowError, match="rows must satisfy 1 <= first <= last < 60"):
         run_policy(chase, random_panel(), first, last, FREE)
+    with pytest.raises(DataWindowError, match="rows must satisfy 3 <= first <= last < 60"):
+        run_policy(chase, random_panel(), 2, 5, FREE, window=3)
 
 
 def test_unusable_decisions_are_refused() -> None:
@@ -82,3 +105,5 @@ def test_unusable_decisions_are_refused() -> None:
         run_policy(lambda _: np.full((1, 4), np.nan), random_panel(), 1, 5, FREE)
     with pytest.raises(ExecutionError, match=r"weights must be \(5, 4\)"):
         run_weights(np.zeros((4, 4)), random_panel(), 1, 5, FREE)
+    with pytest.raises(ExecutionError, match=r"weights must be \(4,\) without infinities"):
+        next_limited(np.full(4, np.inf), random_panel(), FREE)

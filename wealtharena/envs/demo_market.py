@@ -1,6 +1,7 @@
 """A simulated market for trying an environment out: demo data, no real prices."""
 
 from datetime import date
+from functools import cache
 
 import pandas as pd
 
@@ -35,3 +36,9 @@ def demo_panel(asset_class: AssetClass, settings: Settings | None = None, end: d
     sectors = {instrument.symbol: instrument.sector for instrument in instruments}
     features = compute_features(curated.bars, None, MARKETS[asset_class].indicators, sectors=sectors)
     return assemble_panel(asset_class, features, curated.bars, curated.coverage, settings)
+
+
+@cache
+def shared_demo_panel(asset_class: AssetClass) -> MarketPanel:
+    """``demo_panel`` of the default settings, made once per process: environments on it share their arrays."""
+    return demo_panel(asset_class)

@@ -1,14 +1,18 @@
 """N accounts at the kernel: what the single and the vector environment have in common."""
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-from wealtharena.core.errors import ExecutionError
+from wealtharena.core.errors import ExecutionError, SettingsError
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.episodes import EpisodeSampler
+from wealtharena.envs.memory import apart
 from wealtharena.envs.spaces import observation_shape
 from wealtharena.execution.accounts import Accounts, IntArray, empty_report, open_accounts, reopen_accounts
 from wealtharena.execution.kernel import (
@@ -23,15 +27,26 @@ from wealtharena.execution.kernel import (
 )
 from wealtharena.execution.market import MarketArrays, market_arrays
 
+NUMBERS = "fiu"
+"""Kinds of arrays that actions may be."""
+
+_INTEGERS = "iu"
+
 
 class TradingDesk:
-    """Accounts, their episodes and the arrays that the kernel writes.
+    """Accounts, their episodes and the arrays that the kernel reads and writes, all of them made once.
+
+    Copied and pickled desks start from the state of ``get_state``; copies share the market.
 
     Attributes:
         market: shared by all environments on the same panel.
-        accounts, report: the live state and what the last session did.
+        accounts, report: the live state and what the last session did; rewards in it are scaled.
         num_assets: K, assets that an account trades in an episode.
-        observations: (N, K, D), as of the last call.
+        resting: (N,) accounts that ``trade`` leaves as they are; written by the caller.
+        rewards, terminated, truncated: (N,) of the last session.
+        equity: (N,) at the last close, live.
+        rows: (N,) of the panel, whose close each account has seen, live.
+        weights: (N, K) at the last close, live.
 
     Args:
         panel: market to trade, a panel or its arrays (``load_market``).
@@ -40,6 +55,7 @@ class TradingDesk:
 
     Raises:
         DataWindowError: the panel is empty, or too short for the window, or holds no session to start from.
+        ExecutionError: ``panel`` is neither a panel nor its arrays.
         SettingsError: the window of ``panel``'s arrays is not the configuration's.
     """
 
@@ -48,24 +64,37 @@ class TradingDesk:
     ) -> None:
         self.market = market_of(panel, config)
         self.config = config
+        self._monitor = monitor
         self._sampler = EpisodeSampler(self.market, config)
         self.num_assets = self._sampler.assets_per_episode
-        self.accounts: Accounts = open_accounts(np.zeros((num_accounts, self.num_assets), np.int64))
-        self.report = empty_report(num_accounts, self.num_assets)
-        shape = observation_shape(self.num_assets, self.market.num_features, config.window)
-        self.observations: Float32Array = np.zeros((num_accounts, *shape), np.float32)
+        self.accounts: Accounts = apart(open_accounts(np.zeros((num_accounts, self.num_assets), np.int64)))
+        self.report = apart(empty_report(num_accounts, self.num_assets))
+        self.resting: BoolArray = np.zeros(num_accounts, np.bool_)
+        self.rewards: FloatArray = np.zeros(num_accounts)
+        self.terminated: BoolArray = np.zeros(num_accounts, np.bool_)
+        self.truncated: BoolArray = np.zeros(num_accounts, np.bool_)
+        self.equity: FloatArray = self.accounts.state["equity"]
+        self.rows: IntArray = self.accounts.state["row"]
+        self.weights: FloatArray = self.accounts.weights[:, : self.num_assets]
+        self._shape = (num_accounts, *observation_shape(self.num_assets, self.market.num_features, config.window))
         self._rules = kernel_rules(config.rules, self.market, monitor=monitor)
-        self._levels: FloatArray = np.array(config.levels)
+        # A level that does not exist stands for NaN, which no account can trade on.
+        self._levels: FloatArray = np.array([*config.levels, np.nan])
+        self._no_level = np.uint64(len(config.levels))
         self._mode = CHANGES if config.action == "changes" else SCORES
         self._decisions = padded_decisions(np.zeros((num_accounts, self.num_assets)))
+        self._asked: FloatArray = self._decisions[:, : self.num_assets]
         self._inputs: tuple[Any, ...] = (
-            *self.market.kernel_arguments(), *self.accounts, *self.report, self._rules, config.reward.vector(),
-            *workspace(self._rules, self.num_assets), self._decisions, self._mode,
+            *self.market.kernel_arguments(), *self.accounts, *self.report, self._rules,
+            config.reward.vector() * config.reward_scale, *workspace(self._rules, self.market, self.num_assets),
+            self._decisions, self._mode, self.resting, self.rewards, self.terminated, self.truncated,
         )  # fmt: skip
-        self._seen: tuple[Any, ...] = (
-            self.market.observation, self.market.prices, self.market.num_observed, self.accounts.state,
-            self.accounts.assets, self.accounts.weights, self._rules,
-        )  # fmt: skip
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.market, self.config, len(self.rewards), self._monitor, self.get_state())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TradingDesk":
+        return _restored(self.market, self.config, len(self.rewards), self._monitor, self.get_state())
 
     def start(self, which: IntArray, rng: np.random.Generator) -> None:
         """New episodes in the accounts at the places ``which``; their reports are emptied."""
@@ -77,67 +106,102 @@ class TradingDesk:
             array[which] = 0
 
     def decide(self, actions: npt.NDArray[Any]) -> None:
-        """Take the actions of all accounts, (N, K) or (N,) for one asset.
+        """Take the actions of all accounts, (N, K) or (N,) for one asset; refused ones change nothing.
 
         Raises:
-            ExecutionError: the shape is wrong, a value is not finite, or a level does not exist.
+            ExecutionError: the shape or type is wrong, a value is not finite, or a level does not exist.
         """
-        num_accounts, num_assets = len(self._decisions), self.num_assets
-        actions = np.asarray(actions)
-        if actions.size != num_accounts * num_assets or len(actions) != num_accounts:
-            raise ExecutionError(f"actions must be ({num_accounts}, {num_assets}), got shape {actions.shape}")
+        if actions.shape != self._asked.shape:
+            if actions.shape != self.rewards.shape or self.num_assets > 1:
+                raise ExecutionError(f"actions must have shape {self._asked.shape}, got {actions.shape}")
+            actions = actions[:, None]
         if self.config.action == "levels":
-            actions = self._of_levels(actions)
-        self._decisions[:, :num_assets] = actions.reshape(num_accounts, num_assets)
-        bad = find_unusable(self._decisions, self._mode)
-        if bad >= 0:
-            self._decisions[:] = 0.0
-            raise ExecutionError(f"actions must be finite, got NaN or infinity in account {bad}")
+            self._asked[:] = self._of_levels(actions)
+        elif actions.dtype.kind in NUMBERS:
+            self._asked[:] = actions
+        else:
+            raise ExecutionError(f"actions must be numbers, got {actions.dtype}")
+        account = find_unusable(self._decisions, self._mode)
+        if account >= 0:
+            self._refuse(account, actions[account])
 
-    def trade(
-        self,
-        skip: BoolArray,
-        rewards: FloatArray,
-        terminated: BoolArray,
-        truncated: BoolArray,
-        observations: Float32Array,
-    ) -> None:
-        """One session of every account that is not in ``skip``; see ``wealtharena.execution.kernel.step_accounts``."""
-        arguments: tuple[Any, ...] = (*self._inputs, skip, rewards, terminated, truncated, observations)
-        step_accounts(*arguments)
+    def trade(self, observations: Float32Array) -> None:
+        """One session of every account that is not ``resting``, and what all of them see after its close.
+
+        Args:
+            observations: (N, K, D) written.
+        """
+        self._step(*self._inputs, observations)
+
+    def empty_observations(self) -> Float32Array:
+        """(N, K, D) for ``trade`` and ``observe`` to write."""
+        return np.empty(self._shape, np.float32)
 
     def observe(self, which: BoolArray, observations: Float32Array) -> None:
-        """Write the observations of the accounts in ``which``."""
-        arguments: tuple[Any, ...] = (*self._seen, which, observations)
+        """Write the observations (N, K, D) of the accounts in ``which``."""
+        arguments: tuple[Any, ...] = (
+            self.market.observation, self.market.prices, self.market.num_observed, self.accounts.state,
+            self.accounts.assets, self.accounts.weights, self._rules, which, observations,
+        )  # fmt: skip
         write_observations(*arguments)
-
-    def held_weights(self) -> FloatArray:
-        """(N, K) copy of the weights at the last close."""
-        return self.accounts.weights[:, : self.num_assets].copy()
 
     def get_state(self) -> dict[str, Any]:
         """Copies of everything that the next session depends on."""
         return {name: array.copy() for name, array in self.accounts._asdict().items()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from ``get_state``."""
+        """Continue from ``get_state``.
+
+        Raises:
+            ExecutionError: the state is of other accounts or assets.
+        """
+        for name, array in self.accounts._asdict().items():
+            if state[name].shape != array.shape:
+                raise ExecutionError(f"{name} of the state must have shape {array.shape}, got {state[name].shape}")
         for name, array in self.accounts._asdict().items():
             np.copyto(array, state[name])
 
+    @cached_property
+    def _step(self) -> Callable[..., None]:
+        """The kernel's machine code for these arguments: with one account, finding it by the types of 38 arguments
+        again for each session would take longer than the session."""
+        kernel: Any = step_accounts
+        type_of: Any = numba.typeof
+        types = tuple(type_of(argument) for argument in (*self._inputs, self.empty_observations()))
+        code: Callable[..., None] = kernel.compile(types)
+        return code
+
     def _of_levels(self, actions: npt.NDArray[Any]) -> FloatArray:
-        count = len(self._levels)
-        if not np.issubdtype(actions.dtype, np.integer) or actions.min() < 0 or actions.max() >= count:
-            raise ExecutionError(
-                f"actions must be integers in [0, {count}), got {actions.dtype}: {actions.ravel()[:8]}"
-            )
-        levels: FloatArray = self._levels[actions]
-        return levels
+        if actions.dtype.kind not in _INTEGERS:
+            raise ExecutionError(f"actions must be integers, the places of levels, got {actions.dtype}")
+        # Taken as unsigned, a negative place is a very large one.
+        places = np.minimum(actions.astype(np.int64).view(np.uint64), self._no_level)
+        return self._levels.take(places.view(np.int64))
+
+    def _refuse(self, account: int, action: npt.NDArray[Any]) -> None:
+        k = int(np.flatnonzero(~np.isfinite(self._asked[account]))[0])
+        self._asked[:] = 0.0
+        rule = f"in [0, {self._no_level})" if self.config.action == "levels" else "finite"
+        raise ExecutionError(f"actions must be {rule}, got {action[k]} for asset {k} of account {account}")
 
 
 def market_of(panel: MarketPanel | MarketArrays, config: EnvConfig) -> MarketArrays:
     """The arrays of a panel, shared by all that ask for the same; or the arrays handed in."""
     if isinstance(panel, MarketPanel):
         return market_arrays(panel, config.window)
+    if not isinstance(panel, MarketArrays):
+        raise ExecutionError(f"panel must be a MarketPanel or the MarketArrays of one, got {type(panel).__name__}")
     if panel.window != config.window:
-        raise ExecutionError(f"the market's window must be the configuration's ({config.window}), got {panel.window}")
+        raise SettingsError(f"window must be the market's ({panel.window}), got {config.window}")
     return panel
+
+
+def _restored(
+    market: MarketArrays, config: EnvConfig, num_accounts: int, monitor: bool, state: dict[str, Any]
+) -> TradingDesk:
+    for array in market.kernel_arguments():
+        # Pickling forgets it, and the kernel is compiled for arrays that are not written to.
+        array.flags.writeable = False
+    desk = TradingDesk(market, config, num_accounts, monitor=monitor)
+    desk.set_state(state)
+    return desk

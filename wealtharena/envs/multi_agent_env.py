@@ -1,7 +1,8 @@
 """Several agents that trade one market and move its prices together."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import gymnasium
@@ -11,9 +12,11 @@ import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import ExecutionError, SettingsError, unknown_name
-from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.core.panel import Float32Array, MarketPanel
 from wealtharena.envs.config import EnvConfig
+from wealtharena.envs.desk import NUMBERS
 from wealtharena.envs.episodes import EpisodeSampler
+from wealtharena.envs.memory import apart
 from wealtharena.envs.price_impact import price_shift
 from wealtharena.envs.spaces import action_space, observation_shape, observation_space
 from wealtharena.execution.accounts import REPORT, empty_report, open_accounts, reopen_accounts
@@ -54,10 +57,11 @@ class MultiAgentConfig:
         reward: weights of the reward's terms, ``coordination`` among them.
         episode_days: sessions of an episode.
         seed: of the generator that draws episodes.
-        impact: strength of price impact, see ``price_shift``; 0 turns it off.
-        capital: currency that each agent starts with; only impact depends on it.
-        cost_multiplier: scales the one-way cost.
-        reward_scale: multiplies the reward.
+        impact: strength of the joint price impact, see ``price_shift``, in place of the impact of ``panel.costs``; 0
+            turns it off.
+        capital: currency that each agent starts with; empty: that of ``rules``.
+        cost_multiplier: scales spread, commission and impact.
+        reward_scale: multiplies the reward and its terms.
     """
 
     panel: MarketPanel | None = None
@@ -69,9 +73,13 @@ class MultiAgentConfig:
     episode_days: int = 126
     seed: int = 0
     impact: float = 1.0
-    capital: float = 1e6
+    capital: float | None = None
     cost_multiplier: float = 1.0
     reward_scale: float = 100.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.impact < math.inf:
+            raise SettingsError(f"impact must be finite and at least 0, got {self.impact}")
 
 
 class WealthArenaMultiAgentRLEnv:
@@ -92,7 +100,9 @@ class WealthArenaMultiAgentRLEnv:
         config: ``MultiAgentConfig`` or a mapping of its fields. Without ``panel`` and ``data``: simulated demo data.
 
     Raises:
-        SettingsError: a key is unknown, or agents are not unique names or a positive number.
+        SettingsError: a key is unknown, a value is out of its range, or agents are not unique names or a positive
+            number.
+        DataWindowError: the market is empty, or has no session to start from.
     """
 
     def __init__(self, config: MultiAgentConfig | Mapping[str, Any] | None = None) -> None:
@@ -100,12 +110,14 @@ class WealthArenaMultiAgentRLEnv:
         self.possible_agents = _agent_names(self.config.agents)
         self.agents: list[str] = []
         self._panel = _panel(self.config)
-        account_rules = self.config.rules or TradingRules.from_settings(Settings(), self.config.asset_class)
+        account_rules = _rules(self.config)
+        self._capital = account_rules.capital
         self._env_config = EnvConfig(
             account_rules,
             reward=self.config.reward,
             episode_days=self.config.episode_days,
             cost_multiplier=self.config.cost_multiplier,
+            reward_scale=self.config.reward_scale,
         )
         self._market = market_arrays(self._panel)
         self._sampler = EpisodeSampler(self._market, self._env_config)
@@ -115,10 +127,10 @@ class WealthArenaMultiAgentRLEnv:
         self.action_spaces = {name: action_space(self._env_config, num_assets) for name in self.possible_agents}
         # The joint flow moves the fill prices; an agent's own impact is part of it.
         self._rules = kernel_rules(account_rules, self._market, own_impact=False)
-        self._reward = self.config.reward.vector()
-        self._workspace = workspace(self._rules, num_assets)
-        self._accounts = open_accounts(np.tile(np.arange(num_assets), (num_agents, 1)))
-        self._report = empty_report(num_agents, num_assets)
+        self._reward = self.config.reward.vector() * self.config.reward_scale
+        self._workspace = workspace(self._rules, self._market, num_assets)
+        self._accounts = apart(open_accounts(np.tile(np.arange(num_assets), (num_agents, 1))))
+        self._report = apart(empty_report(num_agents, num_assets))
         self._observations: Float32Array = np.zeros(
             (num_agents, *observation_shape(num_assets, num_features)), np.float32
         )
@@ -187,7 +199,7 @@ class WealthArenaMultiAgentRLEnv:
         self.agents = [] if ended else [name for name in acting if not terminateds[name]]
         terminateds["__all__"] = all(terminateds.values())
         truncateds["__all__"] = ended and not terminateds["__all__"]
-        rewards = self._report.summary["reward"] * self.config.reward_scale
+        rewards = self._report.summary["reward"]
         return (
             self._observe(acting),
             {name: float(rewards[self._index(name)]) for name in acting},
@@ -211,7 +223,7 @@ class WealthArenaMultiAgentRLEnv:
             *self._workspace, padded_decisions(scores), SCORES,
         )  # fmt: skip
         place_orders(*arguments)
-        flow = report.orders.sum(axis=0) * market.prices[before + 1, OPEN] * self.config.capital
+        flow = report.orders.sum(axis=0) * market.prices[before + 1, OPEN] * self._capital
         self._shift = price_shift(
             flow[:num_assets], self._panel.dollar_volume[before], self._panel.volatility[before], self.config.impact
         )
@@ -220,22 +232,22 @@ class WealthArenaMultiAgentRLEnv:
             report.terms, report.orders, self._rules, self._reward, padded_decisions(self._shift),
         )  # fmt: skip
 
-    def _scores(self, name: str, action: npt.NDArray[Any]) -> FloatArray:
-        scores = np.asarray(action, dtype=np.float64)
-        expected = (len(self._panel.symbols),)
-        if scores.shape != expected or not np.isfinite(scores).all():
-            raise ExecutionError(f"the action of {name} must be finite and {expected}, got shape {scores.shape}")
+    def _scores(self, name: str, action: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        scores, expected = np.asarray(action), self.action_spaces[name].shape
+        if scores.shape != expected or scores.dtype.kind not in NUMBERS or not np.isfinite(scores).all():
+            raise ExecutionError(f"the action of {name} must be finite numbers of shape {expected}, got {action!r}")
         return scores
 
     def _add_coordination(self, acting: list[str]) -> None:
         """The one term of the reward that no account can work out alone."""
-        if self.config.reward.coordination == 0.0 or len(acting) < 2:
+        weight = float(self._reward[_COORDINATION])
+        if weight == 0.0 or len(acting) < 2:
             return
         weights, places = self._accounts.weights, [self._index(name) for name in acting]
         total = weights[places].sum(axis=0)
         for i in places:
             others = (total - weights[i]) / (len(places) - 1)
-            term = -self.config.reward.coordination * float(weights[i] @ others)
+            term = -weight * float(weights[i] @ others)
             self._report.terms[i, _COORDINATION] = term
             self._report.summary["reward"][i] += term
 
@@ -249,14 +261,15 @@ class WealthArenaMultiAgentRLEnv:
         return {name: self._observations[self._index(name)].copy() for name in names}
 
     def _info(self, name: str) -> dict[str, Any]:
-        i, scale = self._index(name), self.config.reward_scale
+        i = self._index(name)
         info: dict[str, Any] = dict(zip(REPORT.names or (), self._report.summary[i].item(), strict=True))
-        terms = self._report.terms[i].tolist()
         return info | {
             "equity": float(self._accounts.state["equity"][i]),
             "weights": self._accounts.weights[i, : len(self._panel.symbols)].copy(),
+            "row": int(self._accounts.state["row"][i]),
             "price_shift": self._shift.copy(),
-            "reward_terms": {term: value * scale for term, value in zip(TERMS, terms, strict=True)},
+            "reward_terms": dict(zip(TERMS, self._report.terms[i].tolist(), strict=True)),
+            "is_demo": self.config.panel is None and self.config.data is None,
         }
 
     def _index(self, name: str) -> int:
@@ -271,6 +284,11 @@ def _config(values: Mapping[str, Any]) -> MultiAgentConfig:
     return MultiAgentConfig(**values)
 
 
+def _rules(config: MultiAgentConfig) -> TradingRules:
+    rules = config.rules or TradingRules.from_settings(Settings(), config.asset_class)
+    return rules if config.capital is None else replace(rules, capital=config.capital)
+
+
 def _agent_names(agents: tuple[str, ...] | list[str] | int) -> list[str]:
     names = [f"agent_{i}" for i in range(agents)] if isinstance(agents, int) else list(agents)
     if not names or len(set(names)) < len(names) or "__all__" in names:
@@ -283,6 +301,6 @@ def _panel(config: MultiAgentConfig) -> MarketPanel:
         return config.panel
     if config.data is not None:
         return panel_from_frames(config.asset_class, config.data, Settings())
-    from wealtharena.envs.demo_market import demo_panel  # brings in exchange calendars
+    from wealtharena.envs.demo_market import shared_demo_panel  # brings in exchange calendars
 
-    return demo_panel(config.asset_class)
+    return shared_demo_panel(config.asset_class)

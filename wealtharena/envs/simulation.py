@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from wealtharena.core.errors import DataWindowError, ExecutionError
 from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
+from wealtharena.envs.memory import apart
 from wealtharena.envs.spaces import observation_shape
 from wealtharena.execution.accounts import REPORT, Accounts, IntArray, Records, empty_report, open_accounts
 from wealtharena.execution.columns import CASH_RATE, DAYS
@@ -116,14 +117,15 @@ def run_policy(
     num_sessions, num_assets = _num_sessions(panel, first_row, last_row, window), len(panel.symbols)
     market = market_arrays(panel, window)
     limits = kernel_rules(rules, market)
-    accounts, report = open_accounts(np.arange(num_assets)[None, :], row=first_row - 1), empty_report(1, num_assets)
+    accounts = apart(open_accounts(np.arange(num_assets)[None, :], row=first_row - 1))
+    report = apart(empty_report(1, num_assets))
     accounts.state["cost_multiplier"] = cost_multiplier
     observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
     decisions = padded_decisions(np.zeros((1, num_assets)))
     flags = np.zeros((2, 1), np.bool_)
     arguments: tuple[Any, ...] = (
-        *market.kernel_arguments(), *accounts, *report, limits, _REWARD, *workspace(limits, num_assets), decisions,
-        SCORES, np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
+        *market.kernel_arguments(), *accounts, *report, limits, _REWARD, *workspace(limits, market, num_assets),
+        decisions, SCORES, np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
     )  # fmt: skip
     recorded = _Recorder(num_sessions, num_assets)
     seen = (market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights)
@@ -255,7 +257,7 @@ def next_limited(
 
 def _account_after(panel: MarketPanel, weights: FloatArray | None, drawdown: float, stopped: int) -> Accounts:
     """An account that has seen the last close of a panel."""
-    accounts = open_accounts(np.arange(len(panel.symbols))[None, :], row=len(panel.dates) - 1)
+    accounts = apart(open_accounts(np.arange(len(panel.symbols))[None, :], row=len(panel.dates) - 1))
     if weights is not None:
         accounts.weights[0, : len(weights)] = weights
         accounts.state["gross"] = np.abs(weights).sum()
@@ -266,10 +268,11 @@ def _account_after(panel: MarketPanel, weights: FloatArray | None, drawdown: flo
 
 def _decided(decisions: FloatArray, mode: int, market: MarketArrays, accounts: Accounts, limits: Records) -> FloatArray:
     num_assets = decisions.shape[1]
-    report = empty_report(1, num_assets)
+    report = apart(empty_report(1, num_assets))
     decide_targets(
         market.prices, market.returns, market.num_observed, accounts.state, accounts.assets, accounts.weights,
-        report.summary, report.targets, limits, *workspace(limits, num_assets), padded_decisions(decisions), mode,
+        report.summary, report.targets, limits, *workspace(limits, market, num_assets),
+        padded_decisions(decisions), mode,
     )  # fmt: skip
     targets: FloatArray = report.targets[0, :num_assets].copy()
     return targets
@@ -319,11 +322,12 @@ def _trade(
         raise ExecutionError(f"weights must be {expected[1:]} without infinities, got {weights.shape[1:]}")
     weights = np.ascontiguousarray(weights, dtype=np.float64)
     limits = kernel_rules(rules, market)
-    accounts = open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1)
+    accounts = apart(open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1))
+    report = apart(empty_report(len(weights), num_assets))
     accounts.state["cost_multiplier"] = cost_multiplier
     arguments: tuple[Any, ...] = (
-        *market.kernel_arguments()[1:], *accounts, *empty_report(len(weights), num_assets), limits, _REWARD,
-        *workspace(limits, num_assets), weights, recorded.equity, recorded.summary, recorded.gross,
+        *market.kernel_arguments()[1:], *accounts, *report, limits, _REWARD,
+        *workspace(limits, market, num_assets), weights, recorded.equity, recorded.summary, recorded.gross,
         recorded.weights, recorded.targets, recorded.orders,
     )  # fmt: skip
     trade_weights(*arguments)

@@ -17,8 +17,9 @@ def observation_shape(num_assets: int, num_features: int, window: int = 1) -> tu
 
 def observation_space(num_assets: int, num_features: int, window: int = 1) -> spaces.Box:
     """Box (A, D) float32 with D = features of ``window`` sessions, the oldest first + position (in full positions),
-    observed mask, gross exposure, drawdown."""
-    return spaces.Box(-np.inf, np.inf, observation_shape(num_assets, num_features, window), np.float32)
+    observed mask, gross exposure, drawdown. Its bounds say that every value is finite, no more."""
+    largest = np.finfo(np.float32).max
+    return spaces.Box(-largest, largest, observation_shape(num_assets, num_features, window), np.float32)
 
 
 def action_space(config: EnvConfig, num_assets: int) -> gymnasium.Space[Any]:
