@@ -210,7 +210,7 @@ def trade(
     observations = np.zeros((1, count, window * arrays.num_features + 4), np.float32)
     arguments: tuple[Any, ...] = (
         *arrays.kernel_arguments(), *accounts, *report, limits, (reward or RewardWeights()).vector(),
-        *workspace(limits, count), padded, mode, np.zeros(1, np.bool_), np.zeros(1), np.zeros(1, np.bool_),
+        *workspace(limits, arrays, count), padded, mode, np.zeros(1, np.bool_), np.zeros(1), np.zeros(1, np.bool_),
         np.zeros(1, np.bool_), observations,
     )  # fmt: skip
     columns: dict[str, list[Any]] = {name: [] for name in Path.__dataclass_fields__}

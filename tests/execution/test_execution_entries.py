@@ -53,7 +53,7 @@ def test_whole_paths_are_those_of_single_sessions(seed: int) -> None:
     weights, targets, orders = (np.zeros((count, sessions, assets)) for _ in range(3))
     arguments: tuple[Any, ...] = (
         *arrays.kernel_arguments()[1:], *accounts, *empty_report(count, assets), limits, REWARD,
-        *workspace(limits, assets), decisions, equity, summary, gross, weights, targets, orders,
+        *workspace(limits, arrays, assets), decisions, equity, summary, gross, weights, targets, orders,
     )  # fmt: skip
     trade_weights(*arguments)
     for i in range(count):
@@ -75,7 +75,7 @@ def test_orders_and_fills_apart_are_a_session(seed: int, mode: int) -> None:
     assets = len(market.symbols)
     limits = kernel_rules(account_rules, arrays)
     accounts, report = open_accounts(np.arange(assets)[None, :]), empty_report(1, assets)
-    memory, no_shift = workspace(limits, assets), padded_decisions(np.zeros(assets))
+    memory, no_shift = workspace(limits, arrays, assets), padded_decisions(np.zeros(assets))
     _, *facts = arrays.kernel_arguments()
     for t, row in enumerate(decisions[0]):
         wanted = padded_decisions(row[None, :])
@@ -129,7 +129,7 @@ def test_accounts_side_by_side_do_not_touch_one_another(seed: int, mode: int) ->
         flags = np.zeros((2, len(which)), np.bool_)
         for t in range(20):
             arguments: tuple[Any, ...] = (
-                *arrays.kernel_arguments(), *accounts, *report, limits, reward, *workspace(limits, 4),
+                *arrays.kernel_arguments(), *accounts, *report, limits, reward, *workspace(limits, arrays, 4),
                 padded_decisions(decisions[which, t]), mode, np.array(skipped), np.zeros(len(which)), flags[0],
                 flags[1], observations,
             )  # fmt: skip

@@ -12,6 +12,7 @@ reason, which is deterministic on one kind of machine. Division follows NumPy: n
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba import njit
@@ -79,6 +80,10 @@ _TOLERANCE = 1e-9
 # Differences of this share of an account are rounding, not orders: a least commission would be charged on them.
 _DUST = 1e-12
 _SHARPE_RATE = 1.0 / 63.0
+# Single precision sums of a book may come out this much above the sum of its assets' figures.
+_ROUNDING = 1.0 + 1e-4
+
+_BOUNDS: "WeakKeyDictionary[MarketArrays, dict[tuple[int, float], FloatArray]]" = WeakKeyDictionary()
 _NO_VARIANCE = 1e-12
 
 RULES = np.dtype(
@@ -153,9 +158,10 @@ class Workspace(NamedTuple):
     no_shift: FloatArray
     path: Float32Array
     worst: Float32Array
+    bounds: FloatArray
 
 
-def workspace(rules: Records, num_assets: int) -> Workspace:
+def workspace(rules: Records, market: MarketArrays, num_assets: int) -> Workspace:
     """Memory for accounts that hold ``num_assets`` each."""
     window, share = int(rules["risk_window"][0]), float(rules["tail_share"][0])
     width = padded(num_assets)
@@ -164,13 +170,51 @@ def workspace(rules: Records, num_assets: int) -> Workspace:
         no_shift=np.zeros(width),
         path=np.zeros(window, np.float32),
         worst=np.zeros(int(np.ceil(share * window)) + 1, np.float32),
+        bounds=_risk_bounds(market, rules),
     )
+
+
+def _risk_bounds(market: MarketArrays, rules: Records) -> FloatArray:
+    """(T, 2, A) standard deviation and two-sided expected shortfall of each asset alone over the risk window, a little
+    above; shared by all accounts on the market with that window. One row of zeros where nothing is measured.
+    """
+    measured = bool(rules["measure_risk"][0])
+    key = (int(rules["risk_window"][0]), float(rules["tail_share"][0])) if measured else (0, 0.0)
+    shared = _BOUNDS.setdefault(market, {})
+    if key not in shared:
+        num_assets, num_sessions = market.returns.shape
+        bounds = np.zeros((num_sessions if measured else 1, 2, num_assets))
+        if measured:
+            size = int(np.ceil(key[0] * key[1])) + 1
+            _bound_assets(market.returns, *key, np.zeros(size, np.float32), np.zeros(key[0], np.float32), bounds)
+        bounds.flags.writeable = False
+        shared[key] = bounds
+    return shared[key]
 
 
 def padded_decisions(decisions: FloatArray) -> FloatArray:
     """Decisions (..., K) as the kernel takes them, (..., P) with zeros in the padding."""
     extra = padded(decisions.shape[-1]) - decisions.shape[-1]
     return np.pad(np.asarray(decisions, np.float64), [(0, 0)] * (decisions.ndim - 1) + [(0, extra)])
+
+
+@_compiled
+def _bound_assets(
+    returns: Float32Array, window: int, share: float, worst: Float32Array, path: Float32Array, bounds: FloatArray
+) -> None:
+    """Write ``_risk_bounds``; the kernel's own measures on each asset, in the same order of sums but for rounding."""
+    for a in range(returns.shape[0]):
+        for row in range(MIN_RISK_SESSIONS, returns.shape[1]):
+            sessions = min(window, row)
+            past = returns[a][row + 1 - sessions : row + 1]
+            size = _tail_size(sessions, share)
+            deviation = _deviation(past)
+            loss = _tail(past, worst[:size])[1]
+            for s in range(sessions):
+                path[s] = -past[s]
+            gain = _tail(path[:sessions], worst[:size])[1]
+            bounds[row, 0, a] = deviation * _ROUNDING
+            bounds[row, 1, a] = max(loss, gain, 0.0) * _ROUNDING
 
 
 @_compiled
@@ -210,6 +254,7 @@ def step_accounts(
     no_shift: FloatArray,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
     decisions: FloatArray,
     mode: int,
     skip: BoolArray,
@@ -244,7 +289,7 @@ def step_accounts(
             _place(
                 i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
                 num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
-                decisions[i], mode, path, worst,
+                decisions[i], mode, path, worst, bounds,
             )  # fmt: skip
             _settle(
                 i, prices[row - 1], prices[row], rates, state, quantity, weights, summary, terms, orders, limits,
@@ -258,7 +303,7 @@ def step_accounts(
             _place(
                 i, known, coming, own_rates, scratch[_EVENTS_AT:_CARRY_AT], scratch[_CARRY_AT], overnight[row],
                 count, returns, state, assets, quantity, weights, summary, targets, orders, limits,
-                decisions[i], mode, path, worst,
+                decisions[i], mode, path, worst, bounds,
             )  # fmt: skip
             _settle(
                 i, known, coming, own_rates, state, quantity, weights, summary, terms, orders, limits, reward, no_shift
@@ -292,6 +337,7 @@ def place_orders(
     no_shift: FloatArray,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
     decisions: FloatArray,
     mode: int,
 ) -> None:
@@ -304,7 +350,7 @@ def place_orders(
         _place(
             i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
             num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
-            decisions[i], mode, path, worst,
+            decisions[i], mode, path, worst, bounds,
         )  # fmt: skip
 
 
@@ -354,6 +400,7 @@ def trade_weights(
     no_shift: FloatArray,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
     decisions: FloatArray,
     equity: FloatArray,
     path_summary: Records,
@@ -380,7 +427,7 @@ def trade_weights(
             _place(
                 i, prices[row - 1], prices[row], rates, events[event_row], carry[carry_row], overnight[row],
                 num_observed[row - 1], returns, state, assets, quantity, weights, summary, targets, orders, limits,
-                scratch[_DECISION_AT], WEIGHTS, path, worst,
+                scratch[_DECISION_AT], WEIGHTS, path, worst, bounds,
             )  # fmt: skip
             _settle(
                 i, prices[row - 1], prices[row], rates, state, quantity, weights, summary, terms, orders, limits,
@@ -435,6 +482,7 @@ def decide_targets(
     no_shift: FloatArray,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
     decisions: FloatArray,
     mode: int,
 ) -> None:
@@ -443,7 +491,7 @@ def decide_targets(
         row = state[i].row
         _set_targets(
             state[i], summary[i], prices[row, OBSERVED], num_observed[row], decisions[i], mode, assets[i], weights[i],
-            targets[i], returns, rules[0], path, worst,
+            targets[i], returns, rules[0], path, worst, bounds,
         )  # fmt: skip
 
 
@@ -510,12 +558,13 @@ def _place(
     mode: int,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
 ) -> None:
     """Everything up to the orders; ``known`` and ``coming`` are the fields of the row seen and of the next one."""
     account, report = state[i], summary[i]
     _set_targets(
         account, report, known[OBSERVED], count, decision, mode, assets[i], weights[i], targets[i], returns,
-        limits, path, worst,
+        limits, path, worst, bounds,
     )  # fmt: skip
     account.row += 1
     _open_session(account, report, known[CLOSE], coming[OPEN], rates, carry, event, night, quantity[i], limits)
@@ -541,12 +590,13 @@ def _set_targets(
     limits: Any,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
 ) -> None:
     """Target weights within all limits, from what is known after the close."""
     bound = _decide(observed, count, decision, mode, weight, target, limits)
     bound |= _limit_sizes(target, limits)
-    bound |= _limit_risk(account, report, own, target, returns, limits, limits.scale_up, path, worst)
-    bound |= _limit_turnover(account, report, own, weight, target, returns, limits, path, worst)
+    bound |= _limit_risk(account, report, own, target, returns, limits, limits.scale_up, path, worst, bounds)
+    bound |= _limit_turnover(account, report, own, weight, target, returns, limits, path, worst, bounds)
     report.limits = bound | _stop(account, report, target, limits)
 
 
@@ -680,6 +730,7 @@ def _limit_risk(
     scale_up: float,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
 ) -> int:
     """Scale targets by what the last sessions would have done to them: all three measures scale with the weights."""
     report.volatility, report.value_at_risk, report.expected_shortfall = 0.0, 0.0, 0.0
@@ -687,6 +738,8 @@ def _limit_risk(
         return 0
     sessions = min(limits.risk_window, account.row)
     if sessions < MIN_RISK_SESSIONS:
+        return 0
+    if not limits.monitor and scale_up == 0.0 and _cannot_bind(own, target, bounds[account.row], limits):
         return 0
     _replay(own, target, returns, account.row + 1 - sessions, path[:sessions])
     volatility = _deviation(path[:sessions])
@@ -710,6 +763,22 @@ def _limit_risk(
     report.value_at_risk = value_at_risk * factor
     report.expected_shortfall = shortfall * factor
     return bound
+
+
+@_inlined
+def _cannot_bind(own: IntArray, target: FloatArray, bounds: FloatArray, limits: Any) -> bool:
+    """Whether even assets that all move together would keep the book within the limits.
+
+    A standard deviation is at most the weighted sum of the assets' own, and so is a mean of the worst returns, which no
+    quantile inside them exceeds.
+    """
+    deviations, shortfalls = bounds[0], bounds[1]
+    volatility, shortfall = 0.0, 0.0
+    for k in range(own.shape[0]):
+        size = 0.0 if np.isnan(target[k]) else abs(target[k])
+        volatility += size * deviations[own[k]]
+        shortfall += size * shortfalls[own[k]]
+    return bool(volatility <= limits.max_volatility and shortfall <= min(limits.max_var, limits.max_cvar))
 
 
 @_inlined
@@ -806,6 +875,7 @@ def _limit_turnover(
     limits: Any,
     path: Float32Array,
     worst: Float32Array,
+    bounds: FloatArray,
 ) -> int:
     """Go only a part of the way; if what is held breaks a limit by itself, the limit comes first."""
     if limits.max_turnover == np.inf:
@@ -820,7 +890,7 @@ def _limit_turnover(
     for k in range(target.shape[0]):
         target[k] = weight[k] + share * (target[k] - weight[k])
     bound = _limit_weights(target, limits, target) | _limit_sizes(target, limits)
-    bound |= _limit_risk(account, report, own, target, returns, limits, 0.0, path, worst)
+    bound |= _limit_risk(account, report, own, target, returns, limits, 0.0, path, worst, bounds)
     return bound | _MAX_TURNOVER
 
 
