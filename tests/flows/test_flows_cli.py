@@ -9,7 +9,19 @@ from typer.testing import CliRunner
 
 from flows.cli import STAGE_COMMANDS, app
 
-COMMANDS = ["nightly", *STAGE_COMMANDS, "rollback", "status", "sql", "doctor", "deploy", "worker", "mlflow", "stop"]
+COMMANDS = [
+    "nightly",
+    "features",
+    *STAGE_COMMANDS,
+    "rollback",
+    "status",
+    "sql",
+    "doctor",
+    "deploy",
+    "worker",
+    "mlflow",
+    "stop",
+]
 NOWHERE = "http://127.0.0.1:9/api"
 
 

@@ -35,7 +35,16 @@ def demo_panel(asset_class: AssetClass, settings: Settings | None = None, end: d
     curated = curate_bars(raw, instruments, price_basis, settings.curation, end, known_actions=())
     sectors = {instrument.symbol: instrument.sector for instrument in instruments}
     features = compute_features(curated.bars, None, MARKETS[asset_class].indicators, sectors=sectors)
-    return assemble_panel(asset_class, features, curated.bars, curated.coverage, settings)
+    exchanges = {instrument.symbol: instrument.exchange for instrument in instruments}
+    return assemble_panel(
+        asset_class,
+        features,
+        curated.bars,
+        curated.coverage,
+        settings,
+        actions=curated.actions,
+        exchanges=exchanges,
+    )
 
 
 @cache

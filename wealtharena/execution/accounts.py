@@ -64,8 +64,8 @@ REPORT = np.dtype(
 less carry), ``interest`` and ``dividends`` received, ``delisting`` (haircut). ``cost``: commission, spread, impact and
 carrying over ``equity_open``. ``log_return``: from close to close; a loss of more than 99 % counts as 99 %. ``reward``:
 sum of the weighted terms. ``volatility`` (per session), ``value_at_risk`` and ``expected_shortfall``: what the risk
-window gives for the targets, after the limits; 0 while too few sessions are known or no such limit is on. ``limits``:
-``Limit`` flags.
+window gives for the targets, after the limits; 0 while too few sessions are known, where no such limit is on and,
+without monitoring, where none can bind. ``limits``: ``Limit`` flags.
 """
 
 

@@ -13,6 +13,7 @@ from wealtharena.indicators import CROSS_SECTIONS, INDICATORS, compute_features
 from wealtharena.markets.catalogue import MARKETS
 from wealtharena.markets.panel import assemble_panel
 from wealtharena.settings import Settings
+from wealtharena.vendors import currency_rates
 
 MarketData = MarketPanel | pd.DataFrame | Mapping[str, pd.DataFrame]
 
@@ -54,9 +55,10 @@ def panel_from_frames(
         return data
     bars = bars_from_frames(data)
     names = usable_indicators(bars, asset_class) if indicators is None else tuple(indicators)
-    features = compute_features(bars, macro, names, sectors=sectors)
+    rates = None if macro is None else currency_rates(settings)
+    features = compute_features(bars, macro, names, sectors=sectors, rates=rates)
     coverage = pd.DataFrame({"symbol": bars["symbol"].unique(), "delisted_on": pd.NaT})
-    return assemble_panel(asset_class, features, bars, coverage, settings, macro=macro)
+    return assemble_panel(asset_class, features, bars, coverage, settings, macro=macro, rates=rates)
 
 
 def usable_indicators(bars: pd.DataFrame, asset_class: AssetClass) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def _validation_sharpe(job: TrainingJob, algorithm: Any) -> float:
     panel = job.panel_validation
     policy = TorchPolicy(algorithm.module.scoring_network)
     path = run_policy(policy.act, panel, 1, len(panel.dates) - 1, job.rules)
-    return sharpe_ratio(path.returns, panel.annualisation)
+    return sharpe_ratio(path.excess_returns, panel.annualisation)
 
 
 def _better(sharpe: float, than: float) -> bool:
