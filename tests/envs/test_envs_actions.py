@@ -83,6 +83,11 @@ WRONG = {
     "NaN change": ({"action": "changes"}, [NAN] * 4, "actions must be finite, got nan for asset 0"),
     "level above": ({"action": "levels"}, [0, 1, 3, 0], r"actions must be in \[0, 3\), got 3 for asset 2"),
     "level below": ({"action": "levels"}, [-1, 1, 2, 0], r"actions must be in \[0, 3\), got -1 for asset 0"),
+    "highest": (
+        {"action": "levels"},
+        [0, 2**63 - 1, 0, 0],
+        r"must be in \[0, 3\), got 92\d+ for asset 1",
+    ),
     "far below": ({"action": "levels"}, [0, -4, 2, 0], r"actions must be in \[0, 3\), got -4 for asset 1"),
     "level of float": ({"action": "levels"}, [0.0, 1.0, 2.0, 0.0], "must be integers, .*, got float64"),
     "level of bool": ({"action": "levels"}, [True] * 4, "must be integers, .*, got bool"),

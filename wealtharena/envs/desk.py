@@ -78,9 +78,8 @@ class TradingDesk:
         self.weights: FloatArray = self.accounts.weights[:, : self.num_assets]
         self._shape = (num_accounts, *observation_shape(self.num_assets, self.market.num_features, config.window))
         self._rules = kernel_rules(config.rules, self.market, monitor=monitor)
-        # A level that does not exist stands for NaN, which no account can trade on.
-        self._levels: FloatArray = np.array([*config.levels, np.nan])
-        self._no_level = np.uint64(len(config.levels))
+        # Places before and after the levels stand for NaN, which no account can trade on.
+        self._levels: FloatArray = np.array([np.nan, *config.levels, np.nan])
         self._mode = CHANGES if config.action == "changes" else SCORES
         self._decisions = padded_decisions(np.zeros((num_accounts, self.num_assets)))
         self._asked: FloatArray = self._decisions[:, : self.num_assets]
@@ -174,14 +173,14 @@ class TradingDesk:
     def _of_levels(self, actions: npt.NDArray[Any]) -> FloatArray:
         if actions.dtype.kind not in _INTEGERS:
             raise ExecutionError(f"actions must be integers, the places of levels, got {actions.dtype}")
-        # Taken as unsigned, a negative place is a very large one.
-        places = np.minimum(actions.astype(np.int64).view(np.uint64), self._no_level)
-        return self._levels.take(places.view(np.int64))
+        places = np.add(actions, 1, dtype=np.int64, casting="unsafe")
+        levels: FloatArray = self._levels.take(places, mode="clip")
+        return levels
 
     def _refuse(self, account: int, action: npt.NDArray[Any]) -> None:
         k = int(np.flatnonzero(~np.isfinite(self._asked[account]))[0])
         self._asked[:] = 0.0
-        rule = f"in [0, {self._no_level})" if self.config.action == "levels" else "finite"
+        rule = f"in [0, {len(self.config.levels)})" if self.config.action == "levels" else "finite"
         raise ExecutionError(f"actions must be {rule}, got {action[k]} for asset {k} of account {account}")
 
 
