@@ -162,8 +162,8 @@ class TradingDesk:
 
     @cached_property
     def _step(self) -> Callable[..., None]:
-        """The kernel's machine code for these arguments: with one account, finding it by the types of 38 arguments
-        again for each session would take longer than the session."""
+        """The kernel's machine code for these arguments: with one account, finding it anew by the types of them all
+        would take longer than the session."""
         kernel: Any = step_accounts
         type_of: Any = numba.typeof
         types = tuple(type_of(argument) for argument in (*self._inputs, self.empty_observations()))
