@@ -132,6 +132,23 @@ def test_watching_the_risk_changes_no_limit(seed: int, mode: int) -> None:
     assert (unwatched.limits == watched.limits).all()
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=SEEDS, limit=st.sampled_from(("max_volatility", "max_var", "max_cvar")), edge=st.floats(0.999, 1.001))
+def test_watching_changes_nothing_at_the_very_edge_of_a_limit(seed: int, limit: str, edge: float) -> None:
+    """Assets that all move together, so that the book's risk is the sum of theirs, long or short."""
+    rng = np.random.default_rng(seed)
+    close = np.repeat(50.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, (60, 1)), axis=0)), 5, axis=1)
+    market, book = panel(close), rng.uniform(0.0, 0.2, 5) * rng.choice([-1, 1])
+    decisions = np.full((59, 5), np.nan)
+    decisions[50] = book
+    account_rules = rules(risk_window=40, risk_confidence=0.9)
+    account_rules = replace(account_rules, **{limit: edge * measured(book, past_of(market, 50), account_rules)[limit]})
+    watched, unwatched = (trade(market, decisions, account_rules, monitor=monitor) for monitor in (True, False))
+    assert unwatched.targets.tobytes() == watched.targets.tobytes()
+    assert (unwatched.limits == watched.limits).all()
+    assert bool(flags_of(watched, 50)) == (edge < 1.0) or abs(edge - 1.0) < TOLERANCE
+
+
 FLAT = panel(np.full((3, 4), 10.0))
 CALM = random_walk(np.random.default_rng(1), 80, 4, volatility=0.01)
 BOOK = [0.4, 0.3, 0.2, -0.1]
