@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from wealtharena.core import MarketPanel
+from wealtharena.core.panel import AssetCosts, MarketPanel
 from wealtharena.evaluation.windows import split_windows
 from wealtharena.settings import WindowSettings
 
@@ -23,7 +23,7 @@ def panel(sessions: int, annualisation: int) -> MarketPanel:
         delisted=grid < 0,
         dollar_volume=grid,
         volatility=grid,
-        one_way_cost=np.zeros(1),
+        costs=AssetCosts.flat(1, 0.0),
         annualisation=annualisation,
     )
 

@@ -183,7 +183,8 @@ def _limited(
 
 
 def _sized(account: _Account, targets: list[float], account_rules: TradingRules) -> list[float]:
-    most_squares = account_rules.max_gross**2 / account_rules.min_effective_positions
+    positions = account_rules.min_effective_positions
+    most_squares = account_rules.max_gross**2 / positions if positions > 1.0 else math.inf
     squares = sum(weight**2 for weight in targets if not math.isnan(weight))
     if squares > most_squares * _ROUNDING:
         account.report["limits"] |= Limit.EFFECTIVE_POSITIONS
@@ -239,7 +240,8 @@ def _room(targets: list[float], account_rules: TradingRules) -> float:
     """Factor, at least 1, up to which the book may grow."""
     book = [weight for weight in targets if not math.isnan(weight) and weight != 0.0]
     gross, net = sum(map(abs, book)), abs(sum(book))
-    most_squares = account_rules.max_gross**2 / account_rules.min_effective_positions
+    positions = account_rules.min_effective_positions
+    most_squares = account_rules.max_gross**2 / positions if positions > 1.0 else math.inf
     factors = [
         account_rules.max_weight / max(map(abs, book)),
         account_rules.max_gross / gross,

@@ -199,6 +199,10 @@ class MarketPanel:
         arrays: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[:, index]) for name in names}
         return replace(self, symbols=symbols, costs=self.costs.select(index), **arrays)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MarketPanel":
+        """The panel itself: it never changes, and who copies an environment must not copy the market."""
+        return self
+
     def span(self) -> str:
         """First and last session as text."""
         return f"{self.dates[0]} .. {self.dates[-1]}" if len(self.dates) else "nothing"

@@ -123,6 +123,7 @@ def kernel_rules(
 
 def size_rules(rules: TradingRules) -> Records:
     """The part of ``kernel_rules`` that no market is needed for; volatility is still yearly."""
+    positions = rules.min_effective_positions
     record = np.zeros(1, RULES)
     values = {
         "floor": 0.0 if rules.long_only else -1.0,
@@ -130,7 +131,7 @@ def size_rules(rules: TradingRules) -> Records:
         "max_gross": rules.max_gross,
         "max_net": _or_none(rules.max_net),
         "max_turnover": _or_none(rules.max_turnover),
-        "max_squares": rules.max_gross**2 / rules.min_effective_positions,
+        "max_squares": np.inf if positions <= 1.0 else rules.max_gross**2 / positions,
         "concentration": rules.concentration,
         "delisting_haircut": rules.delisting_haircut,
         "max_volatility": _or_none(rules.max_volatility),

@@ -103,6 +103,10 @@ class MarketArrays:
         seen: BoolArray = self.prices[:, OBSERVED, : len(self.symbols)] > 0.0
         return seen
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MarketArrays":
+        """The arrays themselves: they never change, and who copies an environment must not copy the market."""
+        return self
+
     def kernel_arguments(self) -> tuple[NDArray[Any], ...]:
         """The arrays in the order in which the kernel takes them."""
         return (
