@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import fields, replace
+from itertools import cycle
 from pathlib import Path
 
 # NumPy, Numba and vectorbt's compiled engine read these when they are imported.
@@ -43,6 +45,7 @@ ONE_ASSET = (2_520, 1, 16)
 ONE_WAY_COST = 3e-4
 HELD = (2_520, 100, 32)
 FURTHER_ENVS = 32
+ROLLOUT = 8
 
 
 def market(shape: tuple[int, int, int], *, events: bool = False) -> MarketPanel:
@@ -117,6 +120,7 @@ def copying(rounds: int) -> list[Figure]:
     panel = market(UNIVERSE)
     free = replace(panel, costs=AssetCosts.flat(len(panel.symbols), 0.0))
     base, everything, fresh = "costs, no limit", "all default limits", "costs, no limit, a fresh array each step"
+    rollout = f"costs, no limit, the last {ROLLOUT} observations kept"
     limits = one_limit_each()
     steps = {
         "no costs, no limit": _stepper(free, without_limits()),
@@ -124,19 +128,28 @@ def copying(rounds: int) -> list[Figure]:
         **{name: _stepper(panel, rules) for name, rules in limits.items()},
         everything: _stepper(panel, default_rules()),
         fresh: _stepper(panel, without_limits(), copy=True),
+        rollout: _stepper(panel, without_limits(), copy=True, keep=ROLLOUT),
     }
     shape = (BATCH, UNIVERSE[1], UNIVERSE[2] + 4)
+    rollout_copy = _rollout_copier(shape)
     observations, target = np.full(shape, 1.0, np.float32), np.full(shape, 2.0, np.float32)
     # A whole episode and its reset, so that every measurement has as much of each.
     calls = EnvConfig().episode_days + 1
     sides: dict[str, Callable[[], float]] = {
         "copy": lambda: seconds_per_call(lambda: np.copyto(target, observations), 4 * calls),
         "fresh copy": lambda: seconds_per_call(observations.copy, 4 * calls),
+        "rollout copy": lambda: seconds_per_call(rollout_copy, 4 * calls),
         **{name: (lambda step=step: seconds_per_call(step, calls)) for name, step in steps.items()},
     }
     seconds = interleaved(sides, rounds)
     per_step = {name: [value / BATCH * 1e9 for value in own] for name, own in seconds.items()}
-    compared = {"no costs, no limit": "copy", base: "copy", everything: "copy", fresh: "fresh copy"}
+    compared = {
+        "no costs, no limit": "copy",
+        base: "copy",
+        everything: "copy",
+        fresh: "fresh copy",
+        rollout: "rollout copy",
+    }
     lines = [
         beside(
             f"{copy} of the observations / step: {name}",
@@ -255,7 +268,16 @@ def _single_rate(panel: MarketPanel, seconds: float, *, levels: bool = False) ->
     return lambda: calls_per_second(step, seconds)
 
 
-def _stepper(panel: MarketPanel, rules: TradingRules, *, copy: bool = False) -> Callable[[], object]:
+def _rollout_copier(shape: tuple[int, ...]) -> Callable[[], object]:
+    """Copies arrays in turn and keeps the last copies, as a learner does that collects a batch: out of the cache."""
+    sources = [np.full(shape, float(place), np.float32) for place in range(ROLLOUT)]
+    kept: deque[np.ndarray] = deque(maxlen=ROLLOUT)
+    turns = cycle(sources)
+    return lambda: kept.append(next(turns).copy())
+
+
+def _stepper(panel: MarketPanel, rules: TradingRules, *, copy: bool = False, keep: int = 1) -> Callable[[], object]:
+    kept: deque[np.ndarray] = deque(maxlen=keep)
     env = TradingVectorEnv(panel, EnvConfig(rules=rules), BATCH, 0, copy=copy)
     env.reset()
     actions = _random_actions((4, BATCH, len(panel.symbols)))
@@ -263,7 +285,7 @@ def _stepper(panel: MarketPanel, rules: TradingRules, *, copy: bool = False) -> 
 
     def step() -> None:
         nonlocal count
-        env.step(actions[count % len(actions)])
+        kept.append(env.step(actions[count % len(actions)])[0])
         count += 1
 
     return step
