@@ -4,6 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
+MARKET_TESTS := tests/contracts tests/envs tests/evaluation tests/execution tests/indicators tests/markets tests/training
+LIVE_NIGHTS := tests/flows/test_flows_live.py
+OTHER_TESTS := $(filter-out tests/flows tests/benchmarks tests/doubles,$(wildcard tests/*))
 ARGS ?=
 FAULTS ?= mild
 
@@ -52,13 +55,16 @@ bench: $(STAMP) ## Measure speed and memory against peers (installed in .venv-be
 contracts: $(STAMP) ## Import contracts (import-linter)
 	$(BIN)/lint-imports
 
+# In two processes, one per core; the second reports afterwards.
 test-fast: $(STAMP) ## Fast tests
-	$(BIN)/pytest -m "not slow"
+	@rest=$$(mktemp); $(BIN)/pytest -m "not slow" $(addprefix --ignore=,$(MARKET_TESTS)) > $$rest 2>&1 & others=$$!; \
+	$(BIN)/pytest -m "not slow" $(MARKET_TESTS); market=$$?; \
+	wait $$others; others=$$?; cat $$rest; rm $$rest; test $$market -eq 0 -a $$others -eq 0
 
 # Nights wait for servers and processes most of their time: the other slow tests run beside them and report afterwards.
 test-slow: $(STAMP) ## Whole nights, servers and workers
-	@rest=$$(mktemp); $(BIN)/pytest -m slow --ignore=tests/flows > $$rest 2>&1 & others=$$!; \
-	$(BIN)/pytest -m slow tests/flows; nights=$$?; \
+	@rest=$$(mktemp); $(BIN)/pytest -m slow $(OTHER_TESTS) $(LIVE_NIGHTS) > $$rest 2>&1 & others=$$!; \
+	$(BIN)/pytest -m slow tests/flows --ignore=$(LIVE_NIGHTS); nights=$$?; \
 	wait $$others; others=$$?; cat $$rest; rm $$rest; test $$nights -eq 0 -a $$others -eq 0
 
 mlflow: $(STAMP) ## Show MLflow at http://127.0.0.1:5000 (Ctrl-C ends it)

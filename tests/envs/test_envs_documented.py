@@ -32,6 +32,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
 def test_the_example_of_rllib_runs() -> None:
     (data,) = [block for block in BLOCKS if "panel_from_frames" in block]
     (training,) = [block for block in BLOCKS if "from ray" in block]

@@ -8,7 +8,7 @@ from envs_markets import random_panel
 
 from wealtharena.envs import WealthArenaMultiAgentRLEnv
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
 
 
 def one_round(config: Any, *, multi_agent: bool) -> dict[str, Any]:

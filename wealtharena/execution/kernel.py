@@ -967,15 +967,14 @@ def _apply_events(
     split, dividend, delisted = event[SPLIT], event[DIVIDEND], event[DELISTED]
     paid, lost, proceeds, worth = 0.0, 0.0, 0.0, 0.0
     for k in range(held.shape[0]):
-        if delisted[k] > 0.0:
-            value = held[k] * close[k]
-            proceeds += value
-            lost += limits.delisting_haircut * abs(value)
-            held[k] = 0.0
-        else:
-            held[k] *= split[k]
-            paid += held[k] * dividend[k]
-            worth += held[k] * opening[k]
+        gone = delisted[k] > 0.0
+        value = held[k] * close[k] if gone else 0.0
+        units = 0.0 if gone else held[k] * split[k]
+        proceeds += value
+        lost += limits.delisting_haircut * abs(value)
+        paid += units * dividend[k]
+        worth += units * opening[k]
+        held[k] = units
     report.dividends = paid
     report.delisting = lost
     account.cash += paid + proceeds - lost
