@@ -55,17 +55,19 @@ bench: $(STAMP) ## Measure speed and memory against peers (installed in .venv-be
 contracts: $(STAMP) ## Import contracts (import-linter)
 	$(BIN)/lint-imports
 
-# In two processes, one per core; the second reports afterwards.
-test-fast: $(STAMP) ## Fast tests
-	@rest=$$(mktemp); $(BIN)/pytest -m "not slow" $(addprefix --ignore=,$(MARKET_TESTS)) > $$rest 2>&1 & others=$$!; \
-	$(BIN)/pytest -m "not slow" $(MARKET_TESTS); market=$$?; \
-	wait $$others; others=$$?; cat $$rest; rm $$rest; test $$market -eq 0 -a $$others -eq 0
+# $(call side_by_side,MARK,FIRST,SECOND): pytest's arguments of two processes, one per core; the second reports afterwards.
+define side_by_side
+	@rest=$$(mktemp); $(BIN)/pytest -m $(1) $(3) > $$rest 2>&1 & second=$$!; \
+	$(BIN)/pytest -m $(1) $(2); first=$$?; \
+	wait $$second; second=$$?; cat $$rest; rm $$rest; test $$first -eq 0 -a $$second -eq 0
+endef
 
-# Nights wait for servers and processes most of their time: the other slow tests run beside them and report afterwards.
+test-fast: $(STAMP) ## Fast tests
+	$(call side_by_side,"not slow",$(MARKET_TESTS),$(addprefix --ignore=,$(MARKET_TESTS)))
+
+# Nights wait for servers and processes most of their time.
 test-slow: $(STAMP) ## Whole nights, servers and workers
-	@rest=$$(mktemp); $(BIN)/pytest -m slow $(OTHER_TESTS) $(LIVE_NIGHTS) > $$rest 2>&1 & others=$$!; \
-	$(BIN)/pytest -m slow tests/flows --ignore=$(LIVE_NIGHTS); nights=$$?; \
-	wait $$others; others=$$?; cat $$rest; rm $$rest; test $$nights -eq 0 -a $$others -eq 0
+	$(call side_by_side,slow,tests/flows --ignore=$(LIVE_NIGHTS),$(OTHER_TESTS) $(LIVE_NIGHTS))
 
 mlflow: $(STAMP) ## Show MLflow at http://127.0.0.1:5000 (Ctrl-C ends it)
 	$(BIN)/wealtharena mlflow

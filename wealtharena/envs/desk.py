@@ -12,7 +12,6 @@ from wealtharena.core.errors import ExecutionError, SettingsError
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.episodes import EpisodeSampler
-from wealtharena.envs.memory import apart
 from wealtharena.envs.spaces import observation_shape
 from wealtharena.execution.accounts import Accounts, IntArray, empty_report, open_accounts, reopen_accounts
 from wealtharena.execution.kernel import (
@@ -20,10 +19,10 @@ from wealtharena.execution.kernel import (
     SCORES,
     find_unusable,
     kernel_rules,
+    observe,
     padded_decisions,
     step_accounts,
     workspace,
-    write_observations,
 )
 from wealtharena.execution.market import MarketArrays, market_arrays
 
@@ -67,8 +66,8 @@ class TradingDesk:
         self._monitor = monitor
         self._sampler = EpisodeSampler(self.market, config)
         self.num_assets = self._sampler.assets_per_episode
-        self.accounts: Accounts = apart(open_accounts(np.zeros((num_accounts, self.num_assets), np.int64)))
-        self.report = apart(empty_report(num_accounts, self.num_assets))
+        self.accounts: Accounts = open_accounts(np.zeros((num_accounts, self.num_assets), np.int64))
+        self.report = empty_report(num_accounts, self.num_assets)
         self.resting: BoolArray = np.zeros(num_accounts, np.bool_)
         self.rewards: FloatArray = np.zeros(num_accounts)
         self.terminated: BoolArray = np.zeros(num_accounts, np.bool_)
@@ -138,11 +137,7 @@ class TradingDesk:
 
     def observe(self, which: BoolArray, observations: Float32Array) -> None:
         """Write the observations (N, K, D) of the accounts in ``which``."""
-        arguments: tuple[Any, ...] = (
-            self.market.observation, self.market.prices, self.market.num_observed, self.accounts.state,
-            self.accounts.assets, self.accounts.weights, self._rules, which, observations,
-        )  # fmt: skip
-        write_observations(*arguments)
+        observe(self.market, self.accounts, self._rules, which, observations)
 
     def get_state(self) -> dict[str, Any]:
         """Copies of everything that the next session depends on."""

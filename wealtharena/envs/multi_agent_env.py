@@ -16,7 +16,6 @@ from wealtharena.core.panel import Float32Array, MarketPanel
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.desk import NUMBERS
 from wealtharena.envs.episodes import EpisodeSampler
-from wealtharena.envs.memory import apart
 from wealtharena.envs.price_impact import price_shift
 from wealtharena.envs.spaces import action_space, observation_shape, observation_space
 from wealtharena.execution.accounts import REPORT, empty_report, open_accounts, reopen_accounts
@@ -25,10 +24,10 @@ from wealtharena.execution.kernel import (
     SCORES,
     fill_orders,
     kernel_rules,
+    observe,
     padded_decisions,
     place_orders,
     workspace,
-    write_observations,
 )
 from wealtharena.execution.market import market_arrays
 from wealtharena.execution.reward import TERMS, RewardWeights
@@ -129,8 +128,8 @@ class WealthArenaMultiAgentRLEnv:
         self._rules = kernel_rules(account_rules, self._market, own_impact=False)
         self._reward = self.config.reward.vector() * self.config.reward_scale
         self._workspace = workspace(self._rules, self._market, num_assets)
-        self._accounts = apart(open_accounts(np.tile(np.arange(num_assets), (num_agents, 1))))
-        self._report = apart(empty_report(num_agents, num_assets))
+        self._accounts = open_accounts(np.tile(np.arange(num_assets), (num_agents, 1)))
+        self._report = empty_report(num_agents, num_assets)
         self._observations: Float32Array = np.zeros(
             (num_agents, *observation_shape(num_assets, num_features)), np.float32
         )
@@ -252,12 +251,8 @@ class WealthArenaMultiAgentRLEnv:
             self._report.summary["reward"][i] += term
 
     def _observe(self, names: list[str]) -> Observations:
-        market, accounts = self._market, self._accounts
         everyone = np.ones(len(self.possible_agents), np.bool_)
-        write_observations(
-            market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights,
-            self._rules, everyone, self._observations,
-        )  # fmt: skip
+        observe(self._market, self._accounts, self._rules, everyone, self._observations)
         return {name: self._observations[self._index(name)].copy() for name in names}
 
     def _info(self, name: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from wealtharena.core.errors import DataWindowError, ExecutionError
 from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
-from wealtharena.envs.memory import apart
 from wealtharena.envs.spaces import observation_shape
 from wealtharena.execution.accounts import REPORT, Accounts, IntArray, Records, empty_report, open_accounts
 from wealtharena.execution.columns import CASH_RATE, DAYS
@@ -18,11 +17,11 @@ from wealtharena.execution.kernel import (
     WEIGHTS,
     decide_targets,
     kernel_rules,
+    observe,
     padded_decisions,
     step_accounts,
     trade_weights,
     workspace,
-    write_observations,
 )
 from wealtharena.execution.market import MarketArrays, market_arrays
 from wealtharena.execution.reward import RewardWeights
@@ -117,8 +116,8 @@ def run_policy(
     num_sessions, num_assets = _num_sessions(panel, first_row, last_row, window), len(panel.symbols)
     market = market_arrays(panel, window)
     limits = kernel_rules(rules, market)
-    accounts = apart(open_accounts(np.arange(num_assets)[None, :], row=first_row - 1))
-    report = apart(empty_report(1, num_assets))
+    accounts = open_accounts(np.arange(num_assets)[None, :], row=first_row - 1)
+    report = empty_report(1, num_assets)
     accounts.state["cost_multiplier"] = cost_multiplier
     observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
     decisions = padded_decisions(np.zeros((1, num_assets)))
@@ -128,13 +127,9 @@ def run_policy(
         decisions, SCORES, np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
     )  # fmt: skip
     recorded = _Recorder(num_sessions, num_assets)
-    seen = (market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights)
-    write_observations(*seen, limits, _EVERYONE, observations)
+    observe(market, accounts, limits, _EVERYONE, observations)
     for t in range(num_sessions):
-        scores = np.asarray(act(observations), dtype=np.float64)
-        if scores.shape != (1, num_assets) or not np.isfinite(scores).all():
-            raise ExecutionError(f"scores must be finite and (1, {num_assets}), got {scores.shape}")
-        decisions[:, :num_assets] = scores
+        decisions[:, :num_assets] = _scores(act, observations)
         step_accounts(*arguments)
         recorded.equity[0, t] = accounts.state["equity"][0]
         recorded.gross[0, t] = accounts.state["gross"][0]
@@ -223,12 +218,8 @@ def next_targets(
     market, num_assets = market_arrays(panel, window), len(panel.symbols)
     limits, accounts = kernel_rules(rules, market), _account_after(panel, weights, drawdown, stopped)
     observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
-    seen = (market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights)
-    write_observations(*seen, limits, _EVERYONE, observations)
-    scores = np.asarray(act(observations), dtype=np.float64)
-    if scores.shape != (1, num_assets) or not np.isfinite(scores).all():
-        raise ExecutionError(f"scores must be finite and (1, {num_assets}), got {scores.shape}")
-    return _decided(scores, SCORES, market, accounts, limits)
+    observe(market, accounts, limits, _EVERYONE, observations)
+    return _decided(_scores(act, observations), SCORES, market, accounts, limits)
 
 
 def next_limited(
@@ -255,9 +246,18 @@ def next_limited(
     return _decided(wanted[None], WEIGHTS, market, accounts, kernel_rules(rules, market))
 
 
+def _scores(act: PolicyAct, observations: Float32Array) -> FloatArray:
+    """What a policy says to (1, A, D) observations, (1, A)."""
+    scores: FloatArray = np.asarray(act(observations), dtype=np.float64)
+    num_assets = observations.shape[1]
+    if scores.shape != (1, num_assets) or not np.isfinite(scores).all():
+        raise ExecutionError(f"scores must be finite and (1, {num_assets}), got {scores.shape}")
+    return scores
+
+
 def _account_after(panel: MarketPanel, weights: FloatArray | None, drawdown: float, stopped: int) -> Accounts:
     """An account that has seen the last close of a panel."""
-    accounts = apart(open_accounts(np.arange(len(panel.symbols))[None, :], row=len(panel.dates) - 1))
+    accounts = open_accounts(np.arange(len(panel.symbols))[None, :], row=len(panel.dates) - 1)
     if weights is not None:
         accounts.weights[0, : len(weights)] = weights
         accounts.state["gross"] = np.abs(weights).sum()
@@ -268,7 +268,7 @@ def _account_after(panel: MarketPanel, weights: FloatArray | None, drawdown: flo
 
 def _decided(decisions: FloatArray, mode: int, market: MarketArrays, accounts: Accounts, limits: Records) -> FloatArray:
     num_assets = decisions.shape[1]
-    report = apart(empty_report(1, num_assets))
+    report = empty_report(1, num_assets)
     decide_targets(
         market.prices, market.returns, market.num_observed, accounts.state, accounts.assets, accounts.weights,
         report.summary, report.targets, limits, *workspace(limits, market, num_assets),
@@ -322,8 +322,8 @@ def _trade(
         raise ExecutionError(f"weights must be {expected[1:]} without infinities, got {weights.shape[1:]}")
     weights = np.ascontiguousarray(weights, dtype=np.float64)
     limits = kernel_rules(rules, market)
-    accounts = apart(open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1))
-    report = apart(empty_report(len(weights), num_assets))
+    accounts = open_accounts(np.tile(np.arange(num_assets), (len(weights), 1)), row=first_row - 1)
+    report = empty_report(len(weights), num_assets)
     accounts.state["cost_multiplier"] = cost_multiplier
     arguments: tuple[Any, ...] = (
         *market.kernel_arguments()[1:], *accounts, *report, limits, _REWARD,

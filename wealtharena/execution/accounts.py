@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from wealtharena.core.panel import BoolArray, FloatArray
 from wealtharena.execution.columns import padded
+from wealtharena.execution.memory import spaced_zeros
 from wealtharena.execution.reward import TERMS
 
 INITIAL_EQUITY = 1.0
@@ -135,12 +136,12 @@ class SessionReport(NamedTuple):
 def open_accounts(assets: IntArray, row: int = 0) -> Accounts:
     """Accounts with ``INITIAL_EQUITY`` in cash after the close of panel row ``row``; ``assets`` is (N, K)."""
     accounts = Accounts(
-        state=np.zeros(len(assets), ACCOUNT),
-        assets=np.array(assets, np.int64, order="C"),
-        quantity=np.zeros((len(assets), padded(assets.shape[1]))),
-        weights=np.zeros((len(assets), padded(assets.shape[1]))),
+        state=spaced_zeros(len(assets), ACCOUNT),
+        assets=spaced_zeros(assets.shape, np.int64),
+        quantity=spaced_zeros((len(assets), padded(assets.shape[1]))),
+        weights=spaced_zeros((len(assets), padded(assets.shape[1]))),
     )
-    reopen_accounts(accounts, np.arange(len(assets)), np.full(len(assets), row), accounts.assets)
+    reopen_accounts(accounts, np.arange(len(assets)), np.full(len(assets), row), assets)
     return accounts
 
 
@@ -176,10 +177,10 @@ def reopen_accounts(
 def empty_report(num_accounts: int, num_assets: int) -> SessionReport:
     """A report to be written by the kernel."""
     return SessionReport(
-        summary=np.zeros(num_accounts, REPORT),
-        terms=np.zeros((num_accounts, len(TERMS))),
-        targets=np.zeros((num_accounts, padded(num_assets))),
-        orders=np.zeros((num_accounts, padded(num_assets))),
+        summary=spaced_zeros(num_accounts, REPORT),
+        terms=spaced_zeros((num_accounts, len(TERMS))),
+        targets=spaced_zeros((num_accounts, padded(num_assets))),
+        orders=spaced_zeros((num_accounts, padded(num_assets))),
     )
 
 

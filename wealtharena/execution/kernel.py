@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray
-from wealtharena.execution.accounts import IntArray, Limit, Records
+from wealtharena.execution.accounts import Accounts, IntArray, Limit, Records
 from wealtharena.execution.columns import (
     ACCOUNT_COLUMNS,
     ALL_TRADABLE,
@@ -82,9 +82,9 @@ _DUST = 1e-12
 _SHARPE_RATE = 1.0 / 63.0
 # Single precision sums of a book may come out this much above the sum of its assets' figures.
 _ROUNDING = 1.0 + 1e-4
+_NO_VARIANCE = 1e-12
 
 _BOUNDS: "WeakKeyDictionary[MarketArrays, dict[tuple[int, float], FloatArray]]" = WeakKeyDictionary()
-_NO_VARIANCE = 1e-12
 
 RULES = np.dtype(
     [(name, np.float64) for name in (
@@ -177,9 +177,10 @@ def workspace(rules: Records, market: MarketArrays, num_assets: int) -> Workspac
 
 def _risk_bounds(market: MarketArrays, rules: Records) -> FloatArray:
     """(T, 2, A) standard deviation and two-sided expected shortfall of each asset alone over the risk window, a little
-    above; shared by all accounts on the market with that window. One row of zeros where nothing is measured.
+    above; shared by all accounts on the market with that window. One row of zeros where no account would ask: where
+    nothing is measured, or everything is.
     """
-    measured = bool(rules["measure_risk"][0])
+    measured = bool(rules["measure_risk"][0] and not rules["monitor"][0])
     key = (int(rules["risk_window"][0]), float(rules["tail_share"][0])) if measured else (0, 0.0)
     shared = _BOUNDS.setdefault(market, {})
     if key not in shared:
@@ -197,6 +198,17 @@ def padded_decisions(decisions: FloatArray) -> FloatArray:
     """Decisions (..., K) as the kernel takes them, (..., P) with zeros in the padding."""
     extra = padded(decisions.shape[-1]) - decisions.shape[-1]
     return np.pad(np.asarray(decisions, np.float64), [(0, 0)] * (decisions.ndim - 1) + [(0, extra)])
+
+
+def observe(
+    market: MarketArrays, accounts: Accounts, rules: Records, which: BoolArray, observations: Float32Array
+) -> None:
+    """``write_observations`` of accounts on a market."""
+    arguments: tuple[Any, ...] = (
+        market.observation, market.prices, market.num_observed, accounts.state, accounts.assets, accounts.weights,
+        rules, which, observations,
+    )  # fmt: skip
+    write_observations(*arguments)
 
 
 @_compiled
