@@ -424,11 +424,47 @@ class Algorithm(StrEnum):
     DQN = "DQN"
 
 
+class Network(StrEnum):
+    """Shapes of policy and value networks."""
+
+    FEED_FORWARD = "feed_forward"
+    LSTM = "lstm"
+    ATTENTION = "attention"
+    PLAIN = "plain"
+
+
+class Actions(StrEnum):
+    """What an action says about an asset."""
+
+    WEIGHTS = "weights"
+    CHANGES = "changes"
+    LEVELS = "levels"
+
+
+_ACTIONS_OF = {
+    Algorithm.PPO: tuple(Actions),
+    Algorithm.A2C: tuple(Actions),
+    Algorithm.SAC: (Actions.WEIGHTS, Actions.CHANGES),
+    Algorithm.DQN: (Actions.LEVELS,),
+}
+
+
 class AgentSettings(Section):
     """Recipe of one agent; what an agent trades and observes is in ``wealtharena/agents/specs.py``."""
 
     algorithm: Algorithm
     """Learning algorithm."""
+    network: Network = Network.FEED_FORWARD
+    """``feed_forward``: one encoder shared by all assets; ``lstm``: the same over the sessions of ``window``;
+    ``attention``: assets also look at one another; ``plain``: one multilayer perceptron over everything, for a fixed
+    list of symbols."""
+    actions: Actions | None = None
+    """``weights``: a target per asset; ``changes``: by how much to change it; ``levels``: one of ``levels``. Empty:
+    ``levels`` for DQN, ``weights`` for the others."""
+    levels: tuple[Annotated[float, Field(ge=-1.0, le=1.0)], ...] = ()
+    """Positions that discrete actions stand for, as shares of a full one; empty: 0 and 1, with -1 for short sellers."""
+    window: PositiveInt = 1
+    """Sessions whose features an observation shows."""
     env_steps: PositiveInt = 100_000
     """Environment steps of one training (accounts x sessions)."""
     hidden_sizes: tuple[PositiveInt, ...] = Field(default=(64, 64), min_length=1)
@@ -445,12 +481,32 @@ class AgentSettings(Section):
     """PPO only: transitions per gradient step."""
     num_epochs: PositiveInt = 4
     """PPO only: passes over a batch."""
-    entropy_coeff: Annotated[float, Field(ge=0.0)] = 0.0
+    gae_lambda: Fraction = 0.9
+    """PPO and A2C: weight of longer estimates of the advantage."""
+    clip_param: PositiveFloat = 0.2
+    """PPO only: how far the probability of an action may move before its gradient ends."""
+    kl_coeff: NotNegative = 0.0
+    """PPO only: first weight of the divergence from the last policy, adapted as RLlib does; 0: clipping alone."""
+    entropy_coeff: NotNegative = 0.0
     """PPO and A2C: weight of the entropy bonus."""
+    shadow_accounts: bool | None = None
+    """PPO and A2C: reward an account by what it earns more than one that follows the mean action on the same sessions.
+    Empty: yes, as far as the engine can (``training.engine: stock`` cannot)."""
     replay_capacity: PositiveInt = 50_000
     """SAC and DQN: transitions in the replay buffer."""
     updates_per_step: PositiveFloat = 0.03
     """SAC and DQN: gradient updates per environment step."""
+    n_step: PositiveInt = 1
+    """SAC and DQN: sessions whose rewards are added up before the value network takes over."""
+    tau: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02
+    """SAC and DQN: share of the way that the target network goes at each update."""
+    initial_temperature: PositiveFloat = 0.003
+    """SAC only: first weight of the entropy, adapted in training. A score moves a day's scaled reward by hundredths; a
+    temperature near 1, as in control tasks, would drown that."""
+    explored_share: Fraction = 0.5
+    """DQN only: share of the training over which random actions become rarer."""
+    final_epsilon: Fraction = 0.05
+    """DQN only: share of random actions from then on."""
     long_only: bool = True
     """Forbids short positions."""
     risk_profile: str = "balanced"
@@ -458,21 +514,92 @@ class AgentSettings(Section):
     reward: dict[str, NotNegative] = {}
     """Weights of ``reward`` that differ for this agent."""
 
+    @property
+    def action_kind(self) -> Actions:
+        """``actions``, or what the algorithm has by itself."""
+        return self.actions or (Actions.LEVELS if self.algorithm is Algorithm.DQN else Actions.WEIGHTS)
+
+    @property
+    def position_levels(self) -> tuple[float, ...]:
+        """``levels``, or those that the agent has by itself."""
+        return self.levels or ((0.0, 1.0) if self.long_only else (-1.0, 0.0, 1.0))
+
     @model_validator(mode="after")
     def _reward_is_known(self) -> "AgentSettings":
         _require_known("reward", self.reward, RewardSettings)
+        return self
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> "AgentSettings":
+        if self.algorithm not in (Algorithm.PPO, Algorithm.A2C):
+            return self
+        if self.train_batch_size % self.num_accounts:
+            raise ValueError(
+                f"train_batch_size must be a multiple of num_accounts ({self.num_accounts}), "
+                f"got {self.train_batch_size}"
+            )
+        if self.algorithm is Algorithm.PPO and self.minibatch_size > self.train_batch_size:
+            raise ValueError(
+                f"minibatch_size must be at most train_batch_size ({self.train_batch_size}), got {self.minibatch_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _replay_fits(self) -> "AgentSettings":
+        if self.algorithm in (Algorithm.SAC, Algorithm.DQN) and self.replay_capacity < self.train_batch_size:
+            raise ValueError(
+                f"replay_capacity must be at least train_batch_size ({self.train_batch_size}), "
+                f"got {self.replay_capacity}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _actions_fit_the_algorithm(self) -> "AgentSettings":
+        possible = _ACTIONS_OF[self.algorithm]
+        if self.action_kind not in possible:
+            raise ValueError(f"actions of {self.algorithm} must be {' or '.join(possible)}, got {self.action_kind}")
+        if len(set(self.position_levels)) < 2:
+            raise ValueError(f"levels must name two different positions or more, got {self.levels}")
+        if self.long_only and min(self.position_levels) < 0.0:
+            raise ValueError(f"levels must not be negative where long_only is set, got {self.levels}")
+        return self
+
+    @model_validator(mode="after")
+    def _network_fits(self) -> "AgentSettings":
+        if self.network is Network.LSTM and self.window < 2:
+            raise ValueError(f"window must be at least 2 for the network lstm, got {self.window}")
+        if self.network in (Network.ATTENTION, Network.PLAIN) and self.algorithm is Algorithm.DQN:
+            raise ValueError(
+                f"network of DQN must be feed_forward or lstm, got {self.network}: its accounts hold one asset each"
+            )
         return self
 
 
 class TrainingSettings(Section):
     """How a night's trainings are run."""
 
+    engine: Literal["fast", "stock"] = "fast"
+    """``fast``: RLlib's algorithms with our runners, replay and learners; ``stock``: RLlib's own, for comparison."""
+    seeds: PositiveInt = 3
+    """Trainings of each agent, with seeds of their own; the one that does best in validation is kept."""
     num_workers: PositiveInt = 2
     """Trainings that run side by side, one core each."""
     evaluations: PositiveInt = 8
     """How often a training is scored on the validation window; the best checkpoint is kept."""
+    patience: PositiveInt | None = None
+    """Evaluations without a better score after which a training ends early; empty: never."""
+    warm_start: Literal["scratch", "champion"] = "scratch"
+    """``champion``: begin with the weights of the agent's champion where its network fits; otherwise from scratch."""
     episode_days: PositiveInt = 126
     """Sessions of a training episode; starts are drawn at random."""
+    checkpoint_seconds: PositiveFloat = 15.0
+    """Time between two points from which a killed training goes on."""
+    max_retries: Annotated[int, Field(ge=0)] = 1
+    """How often a failed training is tried again from its last good checkpoint."""
+    env_runners: Annotated[int, Field(ge=0)] = 0
+    """Ray actors that trade for each training, one core each; 0: the training trades by itself."""
+    gpus: Annotated[float, Field(ge=0.0)] = 0.0
+    """Share of a GPU that each training learns on; 0: the CPU."""
     ray_address: str = "local"
     """Address of a Ray cluster; ``local`` starts one on this machine."""
 
@@ -648,6 +775,15 @@ class Settings(Section):
         for agent in (*self.agents, "meta"):
             self.risk_of(agent)
             self.reward_of(agent)
+        return self
+
+    @model_validator(mode="after")
+    def _engine_can_do_it(self) -> "Settings":
+        shadowed = [name for name, agent in self.agents.items() if agent.shadow_accounts]
+        if self.training.engine == "stock" and shadowed:
+            raise ValueError(
+                f"agents.{shadowed[0]}.shadow_accounts must not be set with training.engine stock: RLlib has none"
+            )
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from wealtharena.envs import EnvConfig, TradingVectorEnv, run_policy
 from wealtharena.evaluation.metrics import sharpe_ratio
 from wealtharena.settings.models import Algorithm
 from wealtharena.training.export import export_policy
-from wealtharena.training.recipe import build_config, position_levels, steps_per_iteration
+from wealtharena.training.recipe import build_config, steps_per_iteration
 from wealtharena.training.result import CurveRow, TrainingJob, TrainingProgress, TrainingResult
 from wealtharena.training.seeding import isolated_randomness
 from wealtharena.training.session import quieten_rllib
@@ -103,7 +103,7 @@ def _build(job: TrainingJob) -> Any:
     config = EnvConfig(
         rules=job.rules,
         action="levels" if discrete else "weights",
-        levels=position_levels(recipe),
+        levels=recipe.position_levels,
         episode_days=job.training.episode_days,
         symbols_per_episode=1 if discrete else None,
         reward_scale=reward_scale(job.panel_train),

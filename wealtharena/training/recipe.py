@@ -6,7 +6,6 @@ from typing import Any
 import gymnasium
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from wealtharena.core.errors import SettingsError
 from wealtharena.settings.models import AgentSettings, Algorithm
 from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule
 from wealtharena.training.off_policy import MarketDQNConfig, MarketSACConfig
@@ -15,32 +14,10 @@ from wealtharena.training.on_policy import MarketA2CConfig, MarketPPOConfig
 STEPS_PER_ITERATION = 1_024
 """Environment steps per row in the learning curve of SAC and DQN, whose updates have no rounds of their own."""
 
-_GAE_LAMBDA = 0.9
-_SOFT_UPDATE = 0.02
-_EXPLORED_SHARE = 0.5
-_FINAL_EPSILON = 0.05
-# A score moves a day's scaled reward by hundredths; a temperature near 1, as in control tasks, would drown that.
-_INITIAL_TEMPERATURE = 0.003
-_CLIPPED_RATIO = 0.2
-
-
-def position_levels(agent: AgentSettings) -> tuple[float, ...]:
-    """Scores that DQN's discrete actions stand for."""
-    return (0.0, 1.0) if agent.long_only else (-1.0, 0.0, 1.0)
-
 
 def steps_per_iteration(agent: AgentSettings) -> int:
-    """Environment steps of one ``Algorithm.train()``.
-
-    Raises:
-        SettingsError: the batch of PPO or A2C does not hold whole sessions of every account.
-    """
+    """Environment steps of one ``Algorithm.train()``."""
     if agent.algorithm in (Algorithm.PPO, Algorithm.A2C):
-        if agent.train_batch_size % agent.num_accounts:
-            raise SettingsError(
-                f"train_batch_size must be a multiple of num_accounts ({agent.num_accounts}), "
-                f"got {agent.train_batch_size}"
-            )
         return agent.train_batch_size
     return max(1, STEPS_PER_ITERATION // agent.num_accounts) * agent.num_accounts
 
@@ -48,11 +25,7 @@ def steps_per_iteration(agent: AgentSettings) -> int:
 def build_config(
     agent: AgentSettings, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any], seed: int
 ) -> Any:
-    """RLlib's ``AlgorithmConfig`` of an agent's recipe.
-
-    Raises:
-        SettingsError: figures of the recipe do not fit together.
-    """
+    """RLlib's ``AlgorithmConfig`` of an agent's recipe."""
     config: Any = _BUILDERS[agent.algorithm](agent)
     config.environment(observation_space=observation_space, action_space=action_space)
     config.env_runners(num_env_runners=0, num_envs_per_env_runner=agent.num_accounts)
@@ -70,8 +43,9 @@ def _ppo(agent: AgentSettings) -> Any:
     config.training(
         num_epochs=agent.num_epochs,
         minibatch_size=agent.minibatch_size,
-        clip_param=_CLIPPED_RATIO,
-        use_kl_loss=False,
+        clip_param=agent.clip_param,
+        use_kl_loss=agent.kl_coeff > 0.0,
+        kl_coeff=agent.kl_coeff,
     )
     return config
 
@@ -81,10 +55,9 @@ def _a2c(agent: AgentSettings) -> Any:
 
 
 def _on_policy(config: Any, agent: AgentSettings) -> Any:
-    steps_per_iteration(agent)
     config.training(
         lr=agent.learning_rate,
-        lambda_=_GAE_LAMBDA,
+        lambda_=agent.gae_lambda,
         train_batch_size=agent.train_batch_size,
         entropy_coeff=agent.entropy_coeff,
     )
@@ -98,9 +71,9 @@ def _sac(agent: AgentSettings) -> Any:
         actor_lr=agent.learning_rate,
         critic_lr=agent.learning_rate,
         alpha_lr=agent.learning_rate,
-        initial_alpha=_INITIAL_TEMPERATURE,
+        initial_alpha=agent.initial_temperature,
         train_batch_size=agent.train_batch_size,
-        tau=_SOFT_UPDATE,
+        tau=agent.tau,
     )
     config.rl_module(rl_module_spec=_module(SoftActorCriticModule, agent))
     return _replay(config, agent)
@@ -108,18 +81,18 @@ def _sac(agent: AgentSettings) -> Any:
 
 def _dqn(agent: AgentSettings) -> Any:
     config = MarketDQNConfig()
-    explored = max(1, int(agent.env_steps * _EXPLORED_SHARE))
+    explored = max(1, int(agent.env_steps * agent.explored_share))
     config.training(
         lr=agent.learning_rate,
         train_batch_size=agent.train_batch_size,
         double_q=True,
         dueling=False,
         num_atoms=1,
-        tau=_SOFT_UPDATE,
+        tau=agent.tau,
         target_network_update_freq=0,
-        epsilon=[[0, 1.0], [explored, _FINAL_EPSILON]],
+        epsilon=[[0, 1.0], [explored, agent.final_epsilon]],
     )
-    config.rl_module(rl_module_spec=_module(LevelModule, agent, levels=position_levels(agent)))
+    config.rl_module(rl_module_spec=_module(LevelModule, agent, levels=agent.position_levels))
     return _replay(config, agent)
 
 
