@@ -5,7 +5,7 @@ from typing import Self
 
 import gymnasium
 import torch
-from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
+from ray.rllib.core.distribution.torch.torch_distribution import TorchDeterministic, TorchDistribution
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -28,16 +28,20 @@ class MaskedGaussian(TorchDistribution):
         """Width of ``logits`` for scores in ``space`` (A,)."""
         return 3 * int(space.shape[0])
 
-    def sample(self, *, sample_shape: object = None) -> Tensor:
-        """Scores (N, A), 0 where masked."""
+    def sample(self, *, sample_shape: object = None, generator: torch.Generator | None = None) -> Tensor:
+        """Scores (N, A), 0 where masked; drawn from torch's global generator if none is given."""
         with torch.no_grad():
-            return self.rsample()
+            return self.rsample(generator=generator)
 
-    def rsample(self, *, sample_shape: object = None) -> Tensor:
+    def rsample(self, *, sample_shape: object = None, generator: torch.Generator | None = None) -> Tensor:
         """Scores (N, A) through which gradients flow."""
-        noise = torch.randn_like(self.location)
+        noise = torch.empty_like(self.location).normal_(generator=generator)
         sampled: Tensor = (self.location + noise * self.log_std.exp()) * self.mask
         return sampled
+
+    def to_deterministic(self) -> TorchDeterministic:
+        """The locations, as a distribution that gives nothing else."""
+        return TorchDeterministic(loc=self.location)
 
     def logp(self, value: Tensor, **_: object) -> Tensor:
         """(N,) log-probabilities."""
@@ -79,9 +83,13 @@ class SquashedGaussian(MaskedGaussian):
         jacobian = 2.0 * (math.log(2.0) - raw - softplus(-2.0 * raw)) * self.mask
         return self._squash(raw), super().logp(raw) - jacobian.sum(-1)
 
-    def rsample(self, *, sample_shape: object = None) -> Tensor:
+    def rsample(self, *, sample_shape: object = None, generator: torch.Generator | None = None) -> Tensor:
         """Scores (N, A) through which gradients flow."""
-        return self._squash(super().rsample())
+        return self._squash(super().rsample(generator=generator))
+
+    def to_deterministic(self) -> TorchDeterministic:
+        """The squashed locations, as a distribution that gives nothing else."""
+        return TorchDeterministic(loc=self._squash(self.location))
 
     def _squash(self, raw: Tensor) -> Tensor:
         return (self.low + (1.0 - self.low) * (torch.tanh(raw) + 1.0) / 2.0) * self.mask

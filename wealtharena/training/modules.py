@@ -101,8 +101,9 @@ class LevelModule(DefaultDQNTorchRLModule):
         # The stock version takes a value of exactly 0, which an unobserved asset has, for a forbidden action.
         values: Tensor = self.compute_q_values(batch)[QF_PREDS]
         self.epsilon_schedule.update(kwargs["t"])
-        explored = torch.rand(len(values)) < float(self.epsilon_schedule.get_current_value())
-        anything = torch.randint(values.shape[-1], (len(values),))
+        generator = kwargs.get("generator")
+        explored = torch.rand(len(values), generator=generator) < float(self.epsilon_schedule.get_current_value())
+        anything = torch.randint(values.shape[-1], (len(values),), generator=generator)
         return {Columns.ACTIONS: torch.where(explored, anything, values.argmax(-1))}
 
     def _qf_forward_helper(self, batch: dict[str, Any], encoder: Any, head: Any) -> dict[str, Any]:
