@@ -12,7 +12,7 @@ from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from wealtharena.core import AssetClass, MarketPanel, TableRef
-from wealtharena.indicators import CALENDAR, compute_features
+from wealtharena.indicators import compute_features
 from wealtharena.markets import MARKETS, assemble_panel
 from wealtharena.vendors import MACRO, currency_rates
 
@@ -139,7 +139,7 @@ def _read_own(night: Night, ref: TableRef, asset_class: AssetClass) -> pd.DataFr
 
 
 def _feature_names(night: Night, asset_class: AssetClass) -> tuple[str, ...]:
-    return MARKETS[asset_class].indicators + (tuple(CALENDAR) if night.settings.features.calendar else ())
+    return MARKETS[asset_class].feature_names(night.settings.features.calendar)
 
 
 def _rates_as_told(night: Night) -> list[object]:

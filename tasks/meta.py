@@ -23,7 +23,7 @@ from wealtharena.execution import TradingRules
 from wealtharena.markets import join_panels
 from wealtharena.serving.model import ServedModel
 from wealtharena.serving.trials import backtest_model, first_row
-from wealtharena.training.allocator import meta_agent_settings, split_strategies
+from wealtharena.training.allocator import split_strategies
 
 __all__ = ["STAGE", "Books", "candidate_books", "champion_books", "train_meta"]
 
@@ -54,9 +54,9 @@ def train_meta(night: Night) -> TrainingReceipt:
     """Trains the allocator on the agents' curves in the validation window, in which none of them was trained."""
     books = candidate_books(night)
     train, validation = split_strategies(books.strategies, books.validation_end, night.settings.windows.embargo_days)
-    rules = TradingRules.from_settings(night.settings, META_AGENT)
+    recipe, rules = night.settings.recipe_of(META_AGENT), TradingRules.from_settings(night.settings, META_AGENT)
     dates = {"training": _span(train), "validation": _span(validation)}
-    return train_once(night, META_AGENT, meta_agent_settings(night.settings), train, validation, rules, dates)
+    return train_once(night, META_AGENT, recipe, train, validation, rules, dates)
 
 
 def candidate_books(night: Night) -> Books:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wealtharena.agents.specs import STRATEGY_FEATURES
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.evaluation import (
-    STRATEGY_FEATURES,
     BacktestResult,
     backtest_weights,
     combined_targets,

@@ -12,7 +12,7 @@ from training_samples import planted_panel
 
 from wealtharena.core.errors import DataWindowError
 from wealtharena.settings.models import Algorithm, Settings
-from wealtharena.training.allocator import meta_agent_settings, split_strategies
+from wealtharena.training.allocator import split_strategies
 from wealtharena.training.curves import curve_frame
 from wealtharena.training.result import CurveRow
 
@@ -64,10 +64,11 @@ def test_a_last_day_before_the_curves_leaves_nothing() -> None:
 
 
 def test_the_allocators_recipe_is_what_the_settings_say() -> None:
-    settings = Settings.model_validate({"meta": {"env_steps": 1234, "learning_rate": 0.5}})
-    recipe = meta_agent_settings(settings)
+    figures = {"env_steps": 1234, "learning_rate": 0.5, "risk_profile": "aggressive"}
+    settings = Settings.model_validate({"meta": figures})
+    recipe = settings.recipe_of("meta")
     assert (recipe.algorithm, recipe.env_steps, recipe.learning_rate) == (Algorithm.PPO, 1234, 0.5)
-    assert recipe.long_only
+    assert (recipe.long_only, recipe.risk_profile) == (True, "aggressive")
 
 
 def curve_row(iteration: int, **changes: Any) -> CurveRow:

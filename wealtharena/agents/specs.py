@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from wealtharena.core.asset_class import META_AGENT, AssetClass
 from wealtharena.core.errors import SettingsError, unknown_name
 
-__all__ = ["AGENTS", "META_AGENT", "AgentSpec", "resolve_agent"]
+__all__ = ["AGENTS", "META_AGENT", "STRATEGY_FEATURES", "AgentSpec", "resolve_agent"]
+
+STRATEGY_FEATURES = (
+    "return_5",
+    "return_21",
+    "return_63",
+    "volatility_ratio",
+    "drawdown",
+    "turnover_21",
+    "gross",
+)
+"""What the meta-agent observes of each agent's book; ``wealtharena.evaluation.strategy_panel`` says what they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.evaluation.comparison import SharpeDifference, sharpe_difference
 from wealtharena.evaluation.metrics import Metrics, summarise
 from wealtharena.evaluation.ranking import dominates, rank
-from wealtharena.evaluation.strategies import STRATEGY_FEATURES, combined_targets, strategy_panel
+from wealtharena.evaluation.strategies import combined_targets, strategy_panel
 from wealtharena.evaluation.windows import Window, Windows, split_windows, window_dates
 
 __all__ = [
     "BASELINES",
-    "STRATEGY_FEATURES",
     "BacktestResult",
     "Metrics",
     "SharpeDifference",

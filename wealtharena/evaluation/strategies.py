@@ -5,20 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from wealtharena.agents.specs import STRATEGY_FEATURES
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import AssetCosts, DateArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.evaluation.metrics import drawdowns
 
-STRATEGY_FEATURES = (
-    "return_5",
-    "return_21",
-    "return_63",
-    "volatility_ratio",
-    "drawdown",
-    "turnover_21",
-    "gross",
-)
 _HORIZONS = (5, 21, 63)
 _SHORT, _LONG = 21, 63
 _MIN_RETURNS = 21

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from wealtharena.core.asset_class import AssetClass
+from wealtharena.indicators import CALENDAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,7 @@ class MarketSpec:
     observes_macro: bool = False
     annualisation: int = 252
     has_volume: bool = True
+
+    def feature_names(self, calendar: bool) -> tuple[str, ...]:
+        """Columns of the agent's features, in their order; ``macro_<series>`` may follow, see ``observes_macro``."""
+        return self.indicators + (tuple(CALENDAR) if calendar else ())

@@ -155,6 +155,10 @@ def _explain(error: ValidationError, origins: Mapping[KeyPath, str]) -> str:
     for item in error.errors(include_url=False):
         location = tuple(str(part) for part in item["loc"])
         key = ".".join(location) or "settings"
+        if item["type"] == "value_error":  # a rule of ours about several settings: it says which, and their values
+            rule = str(item["ctx"]["error"])
+            lines.append(f"{key}: {rule} (from {_origin(location, origins)})" if location else rule)
+            continue
         rule = "is not a known setting" if item["type"] == "extra_forbidden" else item["msg"]
         value = "" if set(_SECRETS) & set(location) else f", got {item['input']!r}"
         if item["type"] == "missing" or not location:

@@ -558,8 +558,10 @@ class AgentSettings(Section):
         possible = _ACTIONS_OF[self.algorithm]
         if self.action_kind not in possible:
             raise ValueError(f"actions of {self.algorithm} must be {' or '.join(possible)}, got {self.action_kind}")
-        if len(set(self.position_levels)) < 2:
-            raise ValueError(f"levels must name two different positions or more, got {self.levels}")
+        if self.levels and self.action_kind is not Actions.LEVELS:
+            raise ValueError(f"levels must be empty where actions are {self.action_kind}, got {self.levels}")
+        if len(self.position_levels) < 2 or len(set(self.position_levels)) < len(self.position_levels):
+            raise ValueError(f"levels must name two positions or more, all different, got {self.levels}")
         if self.long_only and min(self.position_levels) < 0.0:
             raise ValueError(f"levels must not be negative where long_only is set, got {self.levels}")
         return self
@@ -600,8 +602,14 @@ class TrainingSettings(Section):
     """Ray actors that trade for each training, one core each; 0: the training trades by itself."""
     gpus: Annotated[float, Field(ge=0.0)] = 0.0
     """Share of a GPU that each training learns on; 0: the CPU."""
-    ray_address: str = "local"
+    ray_address: str = Field(default="local", min_length=1)
     """Address of a Ray cluster; ``local`` starts one on this machine."""
+
+    @model_validator(mode="after")
+    def _gpus_can_be_had(self) -> "TrainingSettings":
+        if self.gpus > 1.0 and self.gpus != int(self.gpus):
+            raise ValueError(f"gpus must be a whole number above 1, or a share of one GPU, got {self.gpus}")
+        return self
 
 
 class MetaSettings(Section):
@@ -761,6 +769,21 @@ class Settings(Section):
         own = self.agents[agent].reward if agent in self.agents else {}
         return self.reward.model_validate(self.reward.model_dump() | self._profile_of(agent).reward | own)
 
+    def recipe_of(self, agent: str) -> AgentSettings:
+        """The recipe of an agent, which is in ``agents`` or ``meta``.
+
+        That of ``meta`` is PPO with the figures of ``meta`` and the defaults of ``AgentSettings`` for the rest.
+        """
+        if agent in self.agents:
+            return self.agents[agent]
+        own = self.meta
+        return AgentSettings(
+            algorithm=Algorithm.PPO,
+            env_steps=own.env_steps,
+            learning_rate=own.learning_rate,
+            risk_profile=own.risk_profile,
+        )
+
     def _profile_of(self, agent: str) -> RiskProfile:
         name = self.agents[agent].risk_profile if agent in self.agents else self.meta.risk_profile
         return self.risk_profiles[name]
@@ -784,6 +807,16 @@ class Settings(Section):
             raise ValueError(
                 f"agents.{shadowed[0]}.shadow_accounts must not be set with training.engine stock: RLlib has none"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _returns_end_with_their_episode(self) -> "Settings":
+        for name, agent in self.agents.items():
+            if agent.n_step > self.training.episode_days:
+                raise ValueError(
+                    f"agents.{name}.n_step must be at most training.episode_days ({self.training.episode_days}), "
+                    f"got {agent.n_step}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The meta-agent's recipe: PPO over a market whose assets are the agents' books."""
+"""What the meta-agent learns from: a market whose assets are the agents' books."""
 
 from datetime import date
 
@@ -6,21 +6,10 @@ import numpy as np
 
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import MarketPanel
-from wealtharena.settings.models import AgentSettings, Algorithm, Settings
 
 # The agents' validation window is all the allocator may learn from: two thirds to train on, a third to choose by.
 _TRAIN_SHARE = 2 / 3
 _MIN_SESSIONS = 40
-
-
-def meta_agent_settings(settings: Settings) -> AgentSettings:
-    """``settings.meta`` as a recipe; what it does not name has the defaults of ``AgentSettings``."""
-    return AgentSettings(
-        algorithm=Algorithm.PPO,
-        env_steps=settings.meta.env_steps,
-        learning_rate=settings.meta.learning_rate,
-        long_only=True,
-    )
 
 
 def split_strategies(panel: MarketPanel, last: date, embargo_days: int) -> tuple[MarketPanel, MarketPanel]:

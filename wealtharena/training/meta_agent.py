@@ -20,7 +20,6 @@ from wealtharena.evaluation.strategies import strategy_panel
 from wealtharena.execution import TradingRules
 from wealtharena.markets.frames import MarketData
 from wealtharena.settings.models import Settings
-from wealtharena.training.allocator import meta_agent_settings
 from wealtharena.training.factory import RLAgent, RLAgentFactory
 from wealtharena.training.local import Training, load_policy, split_for_training, train_here
 from wealtharena.training.result import TrainingResult
@@ -94,7 +93,7 @@ class RLMetaAgent:
             books[agent.spec.name] = agent.validation_book()
         strategies = strategy_panel(books, self.config.settings.meta.rebalance_bps)
         train, validation = split_for_training(strategies, META_AGENT)
-        recipe = meta_agent_settings(self.config.settings)
+        recipe = self.config.settings.recipe_of(META_AGENT)
         training = Training(AGENTS[META_AGENT], recipe, self._rules, self.config.settings)
         self.result = train_here(training, train, validation, meta_iterations, self._folder(META_AGENT))
         self._policy = load_policy(self.result.checkpoint)

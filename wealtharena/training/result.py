@@ -16,7 +16,7 @@ class TrainingJob:
 
     Attributes:
         agent: who is trained.
-        recipe: its algorithm and figures; for the meta-agent see ``meta_agent_settings``.
+        recipe: its algorithm and figures; see ``Settings.recipe_of``.
         panel_train: sessions to learn from.
         panel_validation: later sessions, on which the checkpoints are compared; its first row is only seen.
         rules: limits of every account.
