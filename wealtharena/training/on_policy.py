@@ -11,6 +11,7 @@ from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from torch import Tensor
 
 from wealtharena.training.advantages import generalised_advantages
+from wealtharena.training.lean import LeanLearner
 from wealtharena.training.learning import MarketTraining
 from wealtharena.training.sampling import Transitions
 
@@ -23,6 +24,10 @@ class MarketPPOConfig(PPOConfig):
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketPPO)
         self._is_online = False
+
+    def get_default_learner_class(self) -> type[TorchLearner]:
+        """PPO's learner without bookkeeping."""
+        return LeanPPOLearner
 
 
 class MarketPPO(MarketTraining, PPO):
@@ -86,8 +91,8 @@ class MarketA2CConfig(MarketPPOConfig):
         self.grad_clip_by = "global_norm"
 
     def get_default_learner_class(self) -> type[TorchLearner]:
-        """The learner with A2C's loss."""
-        return A2CTorchLearner
+        """The learner with A2C's loss, without bookkeeping."""
+        return LeanA2CLearner
 
 
 class MarketA2C(MarketPPO):
@@ -130,3 +135,32 @@ class A2CTorchLearner(PPOTorchLearner):
 
     def _update_module_kl_coeff(self, **_: Any) -> None:
         """A2C has no divergence term."""
+
+
+class LeanPPOLearner(LeanLearner, PPOTorchLearner):
+    """PPO from whole arrays."""
+
+    def exact_state(self) -> dict[str, Any]:
+        """What influences the future and is not in RLlib's ``get_state``."""
+        return {
+            **super().exact_state(),
+            "kl_coefficients": {name: float(value) for name, value in self.curr_kl_coeffs_per_module.items()},
+            "entropy_coefficients": {
+                name: float(schedule.get_current_value())
+                for name, schedule in self.entropy_coeff_schedulers_per_module.items()
+            },
+        }
+
+    def set_exact_state(self, state: dict[str, Any]) -> None:
+        """Continues where ``exact_state`` was taken."""
+        super().set_exact_state(state)
+        for name, value in state["kl_coefficients"].items():
+            self.curr_kl_coeffs_per_module[name].fill_(value)
+        for name, value in state["entropy_coefficients"].items():
+            schedule = self.entropy_coeff_schedulers_per_module[name]
+            if schedule.use_schedule:
+                schedule.get_current_value().fill_(value)
+
+
+class LeanA2CLearner(LeanPPOLearner, A2CTorchLearner):
+    """A2C from whole arrays."""
