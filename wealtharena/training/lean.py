@@ -33,6 +33,12 @@ class LeanLearner:
     module: Any
     metrics: Any
     device: Any
+    before_gradient_based_update: Any
+    after_gradient_based_update: Any
+    compute_losses: Any
+    compute_gradients: Any
+    postprocess_gradients: Any
+    get_optimizers_for_module: Any
     TOTAL_LOSS_KEY: str
     _weights_seq_no: int
     _named_optimizers: dict[str, torch.optim.Optimizer]
