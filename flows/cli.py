@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import options, terminal
+from flows.agent_commands import agents
 from flows.data_commands import data_app, warehouse_app
 from flows.simulate_commands import simulate_app
 from wealtharena.agents.specs import resolve_agent
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(simulate_app, name="simulate")
+app.command()(agents)
 
 
 def main() -> None:
