@@ -70,6 +70,7 @@ def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingRes
             algorithm.stop()
     result = TrainingResult(
         agent=job.agent.name,
+        seed=job.seed,
         final_reward=curve[-1].episode_return_mean,
         best_iteration=best.iteration,
         validation_sharpe=best.sharpe,
@@ -129,6 +130,7 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
     iterations = math.ceil(job.recipe.env_steps / per_iteration)
     evaluated = {math.ceil(k * iterations / job.training.evaluations) for k in range(1, job.training.evaluations + 1)}
     curve: list[CurveRow] = []
+    started = time.perf_counter()
     best: _Best | None = None
     for iteration in range(1, iterations + 1):
         losses = _train_once(job, algorithm, iteration)
@@ -140,7 +142,8 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
         steps = iteration * per_iteration
         terms, limits = algorithm.sampler.session_statistics()
         curve.append(CurveRow(iteration, steps, episode_return, *losses, sharpe, terms, limits))
-        yield TrainingProgress(job.agent.name, iteration, steps, iterations * per_iteration, episode_return, sharpe)
+        rate = steps / (time.perf_counter() - started)
+        yield TrainingProgress(job.agent.name, job.seed, curve[-1], iterations * per_iteration, rate)
     assert best is not None  # noqa: S101 - the last iteration is always evaluated
     return curve, best
 

@@ -10,6 +10,21 @@ from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, TrainingSettings
 
 
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """A policy to begin with.
+
+    Attributes:
+        checkpoint: RLlib checkpoint; whoever names it has verified it.
+        model: what it is, for the record (``stocks v12``).
+        feature_names: that it was trained on.
+    """
+
+    checkpoint: Path
+    model: str
+    feature_names: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """Everything that a training depends on; the same job gives the same weights, bit for bit.
@@ -21,9 +36,10 @@ class TrainingJob:
         panel_validation: later sessions, on which the checkpoints are compared; its first row is only seen.
         rules: limits of every account.
         reward: weights of the reward's terms.
-        training: episode length and number of evaluations.
+        training: engine, episode length, number of evaluations, patience, retries.
         seed: of weights, episodes and exploration.
         output_dir: folder for the results; made if missing.
+        warm_start: policy to begin with where its network fits; None: random weights.
     """
 
     agent: AgentSpec
@@ -35,18 +51,12 @@ class TrainingJob:
     training: TrainingSettings
     seed: int
     output_dir: Path
+    warm_start: WarmStart | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """How far a training is; ``env_steps`` of ``total_env_steps``."""
-
-    agent: str
-    iteration: int
-    env_steps: int
-    total_env_steps: int
-    episode_return_mean: float
-    validation_sharpe: float | None
+    @property
+    def work_dir(self) -> Path:
+        """Beside ``output_dir``: what the training needs until it is done (see ``wealtharena.training.work``)."""
+        return self.output_dir.with_name(f"{self.output_dir.name}-work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ class CurveRow:
             undefined (an account that never trades).
         reward_terms: mean per session of each term of the reward that has a weight, weighted and unscaled.
         limits: share of the sessions in which each limit of the rules bound.
+        episode_return_std: standard deviation over the same episodes; None if unknown.
     """
 
     iteration: int
@@ -76,6 +87,53 @@ class CurveRow:
     validation_sharpe: float | None
     reward_terms: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    episode_return_std: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """One more iteration of a training.
+
+    Attributes:
+        agent: name.
+        seed: of the job.
+        row: what the iteration gave.
+        total_env_steps: of the whole training, unless it ends early.
+        steps_per_second: environment steps per second of this process, evaluations included.
+        attempt: from 1; more than 1 after failures.
+    """
+
+    agent: str
+    seed: int
+    row: CurveRow
+    total_env_steps: int
+    steps_per_second: float
+    attempt: int = 1
+
+    @property
+    def iteration(self) -> int:
+        """From 1."""
+        return self.row.iteration
+
+    @property
+    def env_steps(self) -> int:
+        """Of ``total_env_steps``."""
+        return self.row.env_steps
+
+    @property
+    def episode_return_mean(self) -> float:
+        """See ``CurveRow``."""
+        return self.row.episode_return_mean
+
+    @property
+    def validation_sharpe(self) -> float | None:
+        """See ``CurveRow``."""
+        return self.row.validation_sharpe
+
+    @property
+    def seconds_left(self) -> float:
+        """Expected time to the end of the training, early ends aside."""
+        return (self.total_env_steps - self.env_steps) / self.steps_per_second
 
 
 @dataclass(frozen=True)
@@ -84,6 +142,7 @@ class TrainingResult:
 
     Attributes:
         agent: name.
+        seed: of the job.
         final_reward: ``episode_return_mean`` of the last iteration.
         best_iteration: the iteration whose policy is kept.
         validation_sharpe: of that policy; NaN if no evaluated policy ever moved.
@@ -92,10 +151,13 @@ class TrainingResult:
         checkpoint: RLlib checkpoint (``Algorithm.from_checkpoint``).
         policy: ONNX file.
         record: ``training.json``, equal for equal jobs.
-        seconds: wall time.
+        seconds: wall time, of all processes that worked on it.
+        failures: reason per attempt that failed before the one that did not.
+        warm_start: what became of the policy to begin with, in words; ``""`` if none was asked for.
     """
 
     agent: str
+    seed: int
     final_reward: float
     best_iteration: int
     validation_sharpe: float
@@ -105,6 +167,13 @@ class TrainingResult:
     policy: Path
     record: Path
     seconds: float
+    failures: tuple[str, ...] = ()
+    warm_start: str = ""
+
+    @property
+    def attempts(self) -> int:
+        """Attempts that it took."""
+        return len(self.failures) + 1
 
     @property
     def steps_per_second(self) -> float:
