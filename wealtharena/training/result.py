@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wealtharena.agents.specs import AgentSpec
+from wealtharena.core.errors import TrainingError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, TrainingSettings
@@ -40,6 +41,10 @@ class TrainingJob:
         seed: of weights, episodes and exploration.
         output_dir: folder for the results; made if missing.
         warm_start: policy to begin with where its network fits; None: random weights.
+
+    Raises:
+        TrainingError: there is no asset to trade, a panel is too short, the two differ in features, or the seed is
+            negative. Whoever starts Ray makes the job first.
     """
 
     agent: AgentSpec
@@ -52,6 +57,25 @@ class TrainingJob:
     seed: int
     output_dir: Path
     warm_start: WarmStart | None = None
+
+    def __post_init__(self) -> None:
+        name, window = self.agent.name, self.recipe.window
+        for place, panel in (("panel_train", self.panel_train), ("panel_validation", self.panel_validation)):
+            if not panel.symbols:
+                raise TrainingError(f"{name}: {place} must hold at least one asset, got none")
+            if len(panel.dates) <= window:
+                raise TrainingError(
+                    f"{name}: {place} must have more sessions than window ({window}), got {len(panel.dates)}"
+                )
+        if not self.panel_train.observed.any():
+            raise TrainingError(f"{name}: panel_train must have an asset with valid features on some session, got none")
+        if self.panel_train.feature_names != self.panel_validation.feature_names:
+            raise TrainingError(
+                f"{name}: panel_validation must have the features of panel_train "
+                f"({', '.join(self.panel_train.feature_names)}), got {', '.join(self.panel_validation.feature_names)}"
+            )
+        if self.seed < 0:
+            raise TrainingError(f"{name}: seed must be at least 0, got {self.seed}")
 
     @property
     def work_dir(self) -> Path:
