@@ -17,7 +17,7 @@ import pytest
 import torch
 from serving_models import CREATED, FEATURES, RULES, make_panel, policy_card
 
-from wealtharena.agents.networks import GaussianScores, LevelValues, TorchPolicy
+from wealtharena.agents.networks import GaussianScores, LevelValues, NetworkSpec, TorchPolicy
 from wealtharena.envs import next_targets
 from wealtharena.serving.bundle import write_bundle
 from wealtharena.serving.onnx_policy import OnnxPolicy
@@ -27,15 +27,16 @@ from wealtharena.tracking import ModelRegistry, Tracker
 from wealtharena.training.export import export_policy
 
 LONG_SHORT = replace(RULES, long_only=False)
-ROW_WIDTH = len(FEATURES) + 4
+SPEC = NetworkSpec(len(FEATURES), (16,))
+ROW_WIDTH = SPEC.row_width
 
 
 def seeded_network(kind: str) -> GaussianScores | LevelValues:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         if kind == "levels":
-            return LevelValues(ROW_WIDTH, (16,), (-1.0, 0.0, 1.0))
-        return GaussianScores(ROW_WIDTH, (16,), long_only=False, bounded=kind == "bounded")
+            return LevelValues(SPEC, (-1.0, 0.0, 1.0))
+        return GaussianScores(SPEC, low=-1.0, bounded=kind == "bounded")
 
 
 @pytest.mark.parametrize("kind", ["bounded", "squashed", "levels"])

@@ -1,5 +1,6 @@
 """A trained network as ONNX: what signals, backtests and servers run, without torch or Ray."""
 
+import copy
 import logging
 import warnings
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from wealtharena.agents.networks import MASK_COLUMN, GaussianScores, LevelValues, ScoringModule
+from wealtharena.agents.networks import MASK_COLUMN, ScoringModule, ScoringNetwork
 from wealtharena.core.errors import TrainingError
 
 TOLERANCE = 1e-5
@@ -16,14 +17,18 @@ TOLERANCE = 1e-5
 _OPSET = 18
 
 
-def export_policy(network: GaussianScores | LevelValues, row_width: int, path: Path) -> None:
-    """Writes the deterministic scores (N, A) of observations (N, A, ``row_width``), N and A free, and checks them.
+def export_policy(network: ScoringNetwork, row_width: int, path: Path) -> None:
+    """Writes the deterministic scores (N, A) of observations (N, A, ``row_width``) and checks them.
+
+    N is free, and A too unless the network was made for a fixed number of assets.
 
     Raises:
         TrainingError: the exported network differs from torch by more than ``TOLERANCE`` somewhere.
     """
-    module = ScoringModule(network).eval()
-    example = _observations(2, 3, row_width)
+    module = ScoringModule(copy.deepcopy(network).cpu()).eval()
+    num_assets = network.encoder.num_assets
+    free = {0: "N"} if num_assets else {0: "N", 1: "A"}
+    example = _observations(2, num_assets or 3, row_width)
     with warnings.catch_warnings():
         # The tracing exporter is deprecated but 30 times faster than the one that replaces it (0.1 s to 3 s).
         warnings.simplefilter("ignore")
@@ -36,14 +41,14 @@ def export_policy(network: GaussianScores | LevelValues, row_width: int, path: P
             opset_version=_OPSET,
             input_names=["observation"],
             output_names=["scores"],
-            dynamic_axes={"observation": {0: "N", 1: "A"}, "scores": {0: "N", 1: "A"}},
+            dynamic_axes={"observation": free, "scores": free},
         )
-    _check_equal(module, row_width, path)
+    _check_equal(module, num_assets, row_width, path)
 
 
-def _check_equal(module: ScoringModule, row_width: int, path: Path) -> None:
+def _check_equal(module: ScoringModule, num_assets: int | None, row_width: int, path: Path) -> None:
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    for accounts, assets in ((1, 1), (2, 3), (5, 11)):
+    for accounts, assets in ((1, num_assets or 1), (2, num_assets or 3), (5, num_assets or 11)):
         observation = _observations(accounts, assets, row_width)
         with torch.inference_mode():
             expected = module(observation).numpy()

@@ -1,5 +1,6 @@
 """RLlib modules around the networks of ``wealtharena.agents``: stock forward passes, our layers, no catalog."""
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,21 +15,71 @@ from ray.rllib.core.rl_module.torch import TorchRLModule
 from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor, nn
 
-from wealtharena.agents.networks import GaussianScores, LevelValues, PooledActionValue, PooledValue
-from wealtharena.training.distributions import LongOnlySquashedGaussian, MaskedGaussian, SquashedGaussian
+from wealtharena.agents.networks import (
+    GaussianScores,
+    LevelScores,
+    LevelValues,
+    NetworkSpec,
+    ObservationStatistics,
+    PooledActionValue,
+    PooledValue,
+    ScoringNetwork,
+)
+from wealtharena.execution.columns import ACCOUNT_COLUMNS
+from wealtharena.settings.models import Actions, AgentSettings, Network
+from wealtharena.training.distributions import (
+    LongOnlySquashedGaussian,
+    MaskedCategorical,
+    MaskedGaussian,
+    SquashedGaussian,
+)
 
-ScoringNetwork = GaussianScores | LevelValues
+
+def model_config(agent: AgentSettings, statistics: ObservationStatistics | None = None) -> dict[str, Any]:
+    """What the modules below are made from, in plain values that a checkpoint can hold.
+
+    Args:
+        agent: the recipe.
+        statistics: of the training window, by which the network normalises what it sees; None: not at all.
+    """
+    return {
+        "network": str(agent.network),
+        "window": agent.window,
+        "hidden_sizes": tuple(agent.hidden_sizes),
+        "actions": str(agent.action_kind),
+        "levels": agent.position_levels,
+        "long_only": agent.long_only,
+        "statistics": None if statistics is None else asdict(statistics),
+    }
+
+
+def network_spec(observation_space: Any, config: dict[str, Any]) -> NetworkSpec:
+    """Inputs and size of a module's networks, from its space (A, D) and ``model_config``."""
+    num_assets, row_width = observation_space.shape
+    statistics = config["statistics"]
+    return NetworkSpec(
+        num_features=(row_width - ACCOUNT_COLUMNS) // config["window"],
+        hidden_sizes=config["hidden_sizes"],
+        network=Network(config["network"]),
+        window=config["window"],
+        num_assets=num_assets,
+        statistics=None if statistics is None else ObservationStatistics(**statistics),
+    )
 
 
 class ActorCriticModule(TorchRLModule, ValueFunctionAPI):
-    """PPO and A2C: a Gaussian over scores and a value of its own."""
+    """PPO and A2C: a distribution over scores or levels, and a value of its own."""
 
     def setup(self) -> None:
         """Builds actor and critic from the spaces and ``model_config``."""
-        width, sizes = self.observation_space.shape[-1], self.model_config["hidden_sizes"]
-        self.pi = GaussianScores(width, sizes, self.model_config["long_only"], bounded=True)
-        self.vf = PooledValue(width, sizes)
-        self.action_dist_cls = MaskedGaussian
+        config, spec = self.model_config, network_spec(self.observation_space, self.model_config)
+        if config["actions"] == Actions.LEVELS:
+            self.pi: GaussianScores | LevelScores = LevelScores(spec, config["levels"])
+            self.action_dist_cls = MaskedCategorical.get_partial_dist_cls(num_levels=len(config["levels"]))
+        else:
+            self.pi = GaussianScores(spec, _least_score(config), bounded=True)
+            self.action_dist_cls = MaskedGaussian
+        self.vf = PooledValue(spec)
 
     @property
     def scoring_network(self) -> ScoringNetwork:
@@ -54,13 +105,12 @@ class SoftActorCriticModule(DefaultSACTorchRLModule):
 
     def setup(self) -> None:
         """Builds actor and twin critics from the spaces and ``model_config``."""
-        width, sizes = self.observation_space.shape[-1], self.model_config["hidden_sizes"]
-        long_only = self.model_config["long_only"]
+        spec, low = network_spec(self.observation_space, self.model_config), _least_score(self.model_config)
         self.twin_q = self.model_config["twin_q"]
-        self.pi_encoder, self.pi = _Observations(), GaussianScores(width, sizes, long_only, bounded=False)
-        self.qf_encoder, self.qf = _Observations(), PooledActionValue(width, sizes)
-        self.qf_twin_encoder, self.qf_twin = _Observations(), PooledActionValue(width, sizes)
-        self.action_dist_cls = LongOnlySquashedGaussian if long_only else SquashedGaussian
+        self.pi_encoder, self.pi = _Observations(), GaussianScores(spec, low, bounded=False)
+        self.qf_encoder, self.qf = _Observations(), PooledActionValue(spec)
+        self.qf_twin_encoder, self.qf_twin = _Observations(), PooledActionValue(spec)
+        self.action_dist_cls = LongOnlySquashedGaussian if low == 0.0 else SquashedGaussian
 
     @property
     def scoring_network(self) -> ScoringNetwork:
@@ -83,12 +133,12 @@ class LevelModule(DefaultDQNTorchRLModule):
 
     def setup(self) -> None:
         """Builds the Q-network from the spaces and ``model_config``."""
-        width, sizes = self.observation_space.shape[-1], self.model_config["hidden_sizes"]
         self.uses_dueling, self.num_atoms = False, 1
         self.uses_double_q = self.model_config["double_q"]
         self.epsilon_schedule = Scheduler(self.model_config["epsilon"], framework=self.framework)
         self.encoder = _Observations()
-        self.af = LevelValues(width, sizes, self.model_config["levels"])
+        spec = network_spec(self.observation_space, self.model_config)
+        self.af = LevelValues(spec, self.model_config["levels"])
         self.action_dist_cls = TorchCategorical
 
     @property
@@ -108,6 +158,11 @@ class LevelModule(DefaultDQNTorchRLModule):
 
     def _qf_forward_helper(self, batch: dict[str, Any], encoder: Any, head: Any) -> dict[str, Any]:
         return {QF_PREDS: head(batch[Columns.OBS])[:, 0]}  # a training account sees one asset
+
+
+def _least_score(config: dict[str, Any]) -> float:
+    """A change of weight may be negative in any account."""
+    return 0.0 if config["long_only"] and config["actions"] == Actions.WEIGHTS else -1.0
 
 
 class _Observations(nn.Module):

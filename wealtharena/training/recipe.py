@@ -7,7 +7,7 @@ import gymnasium
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from wealtharena.settings.models import AgentSettings, Algorithm
-from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule
+from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule, model_config
 from wealtharena.training.off_policy import MarketDQNConfig, MarketSACConfig
 from wealtharena.training.on_policy import MarketA2CConfig, MarketPPOConfig
 
@@ -92,7 +92,7 @@ def _dqn(agent: AgentSettings) -> Any:
         target_network_update_freq=0,
         epsilon=[[0, 1.0], [explored, agent.final_epsilon]],
     )
-    config.rl_module(rl_module_spec=_module(LevelModule, agent, levels=agent.position_levels))
+    config.rl_module(rl_module_spec=_module(LevelModule, agent))
     return _replay(config, agent)
 
 
@@ -103,9 +103,8 @@ def _replay(config: Any, agent: AgentSettings) -> Any:
     return config
 
 
-def _module(module_class: type, agent: AgentSettings, **more: Any) -> RLModuleSpec:
-    model_config: dict[str, Any] = {"hidden_sizes": tuple(agent.hidden_sizes), "long_only": agent.long_only, **more}
-    return RLModuleSpec(module_class=module_class, model_config=model_config)
+def _module(module_class: type, agent: AgentSettings) -> RLModuleSpec:
+    return RLModuleSpec(module_class=module_class, model_config=model_config(agent))
 
 
 _BUILDERS: dict[Algorithm, Callable[[AgentSettings], Any]] = {
