@@ -66,7 +66,10 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
         OnnxPolicy(tmp_path / "policy.onnx")
 
 
-def test_a_network_for_a_fixed_number_of_assets_is_refused(tmp_path: Path) -> None:
+def test_a_network_for_a_fixed_number_of_assets_says_so_and_refuses_others(tmp_path: Path) -> None:
     write_linear_network(tmp_path / "policy.onnx", WEIGHTS, assets=6)
-    with pytest.raises(ModelIntegrityError, match="N and A of the input must be free"):
-        OnnxPolicy(tmp_path / "policy.onnx")
+    policy = OnnxPolicy(tmp_path / "policy.onnx")
+    assert policy.num_assets == 6
+    assert policy.act(observation(2, 6)).shape == (2, 6)
+    with pytest.raises(ModelIntegrityError, match=r"must have the shape \(N, 6, 7\), got \(2, 5, 7\)"):
+        policy.act(observation(2, 5))

@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from wealtharena.core.errors import DataWindowError, ExecutionError
 from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
-from wealtharena.envs.spaces import observation_shape
+from wealtharena.envs.spaces import decision_mode, observation_shape
 from wealtharena.execution.accounts import REPORT, Accounts, IntArray, Records, empty_report, open_accounts
 from wealtharena.execution.columns import CASH_RATE, DAYS
 from wealtharena.execution.kernel import (
-    SCORES,
     WEIGHTS,
     decide_targets,
     kernel_rules,
@@ -98,6 +97,7 @@ def run_policy(
     *,
     cost_multiplier: float = 1.0,
     window: int = 1,
+    actions: str = "weights",
 ) -> SimulationPath:
     """Trade rows ``first_row`` to ``last_row``, both included, with a policy.
 
@@ -108,10 +108,12 @@ def run_policy(
         act: observations (1, A, D) float32 to scores (1, A); the array is overwritten by the next session.
         cost_multiplier: scales spread, commission and impact.
         window: sessions whose features an observation shows.
+        actions: what the scores are, see ``EnvConfig.action``: ``weights``, ``changes``, or positions among ``levels``.
 
     Raises:
         DataWindowError: the rows are not in the panel, or there are not ``window`` rows before the first.
         ExecutionError: the scores have another shape or are not finite.
+        SettingsError: there are no such actions.
     """
     num_sessions, num_assets = _num_sessions(panel, first_row, last_row, window), len(panel.symbols)
     market = market_arrays(panel, window)
@@ -124,7 +126,7 @@ def run_policy(
     flags = np.zeros((2, 1), np.bool_)
     arguments: tuple[Any, ...] = (
         *market.kernel_arguments(), *accounts, *report, limits, _REWARD, *workspace(limits, market, num_assets),
-        decisions, SCORES, np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
+        decisions, decision_mode(actions), np.zeros(1, np.bool_), np.zeros(1), flags[0], flags[1], observations,
     )  # fmt: skip
     recorded = _Recorder(num_sessions, num_assets)
     observe(market, accounts, limits, _EVERYONE, observations)
@@ -201,6 +203,7 @@ def next_targets(
     stopped: int = 0,
     *,
     window: int = 1,
+    actions: str = "weights",
 ) -> FloatArray:
     """Target weights (A,) that a policy decides after the last close of ``panel``, as it would in ``run_policy``.
 
@@ -209,17 +212,18 @@ def next_targets(
         weights: (A,) what the account holds at that close; all cash by default.
         drawdown: of the account from the peak that its stop counts from, in [-1, 0].
         stopped: sessions that a stopped account still stays in cash (``wealtharena.execution.drawdown_state``).
-        window: sessions whose features an observation shows.
+        window, actions: what the policy sees and says, as for ``run_policy``.
 
     Raises:
         DataWindowError: the panel has fewer sessions than the window.
         ExecutionError: the scores have another shape or are not finite.
+        SettingsError: there are no such actions.
     """
     market, num_assets = market_arrays(panel, window), len(panel.symbols)
     limits, accounts = kernel_rules(rules, market), _account_after(panel, weights, drawdown, stopped)
     observations = np.zeros((1, *observation_shape(num_assets, market.num_features, window)), np.float32)
     observe(market, accounts, limits, _EVERYONE, observations)
-    return _decided(_scores(act, observations), SCORES, market, accounts, limits)
+    return _decided(_scores(act, observations), decision_mode(actions), market, accounts, limits)
 
 
 def next_limited(

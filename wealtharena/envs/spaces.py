@@ -6,8 +6,10 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from wealtharena.envs.config import EnvConfig
+from wealtharena.core.errors import SettingsError, unknown_name
+from wealtharena.envs.config import ACTIONS, EnvConfig
 from wealtharena.execution.columns import ACCOUNT_COLUMNS
+from wealtharena.execution.kernel import CHANGES, SCORES
 
 
 def observation_shape(num_assets: int, num_features: int, window: int = 1) -> tuple[int, int]:
@@ -28,3 +30,14 @@ def action_space(config: EnvConfig, num_assets: int) -> gymnasium.Space[Any]:
         return spaces.Box(-1.0, 1.0, (num_assets,), np.float32)
     num_levels = len(config.levels)
     return spaces.Discrete(num_levels) if num_assets == 1 else spaces.MultiDiscrete([num_levels] * num_assets)
+
+
+def decision_mode(actions: str) -> int:
+    """What the kernel is to take a policy's scores for.
+
+    Raises:
+        SettingsError: there are no such actions.
+    """
+    if actions not in ACTIONS:
+        raise SettingsError(unknown_name("actions", actions, ACTIONS))
+    return CHANGES if actions == "changes" else SCORES

@@ -111,21 +111,31 @@ class BacktestResult:
 
 
 def backtest_policy(
-    policy: Policy, panel: MarketPanel, window: Window, rules: TradingRules, name: str
+    policy: Policy,
+    panel: MarketPanel,
+    window: Window,
+    rules: TradingRules,
+    name: str,
+    *,
+    observation_window: int = 1,
+    actions: str = "weights",
 ) -> BacktestResult:
     """Trade a window with a policy. Scores that are not finite count as 0 and mark the result as not ``finite``.
 
     Args:
         panel: whole history; the first decision is made after the close before the window.
         window: rows, first included, last excluded.
+        observation_window, actions: what the policy sees and says, see ``window`` and ``actions`` of ``run_policy``.
 
     Raises:
-        DataWindowError: the window is empty, not inside the panel, or starts at its first row.
+        DataWindowError: the window is empty, not inside the panel, or has fewer rows before it than an observation
+            shows.
         ExecutionError: the scores have the wrong shape.
+        SettingsError: there are no such actions.
     """
     first, last = _checked(window, panel)
     watched = _Watched(policy)
-    path = run_policy(watched.act, panel, first, last - 1, rules)
+    path = run_policy(watched.act, panel, first, last - 1, rules, window=observation_window, actions=actions)
     return _result(Trading(path, panel, rules), name, finite=watched.finite)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from wealtharena.execution import TradingRules
+from wealtharena.settings.models import Actions
 
 FORMAT_VERSION: Literal[1] = 1
 # Bundles of before have them; borrow is a cost of the market now, and risk aversion was of the training only.
@@ -53,8 +54,13 @@ class ModelCard(_Record):
     """Name of the rule; empty for a policy."""
     feature_names: tuple[str, ...] = ()
     """Panel features in the order of the observation's first columns."""
+    window: Annotated[int, Field(ge=1)] = 1
+    """Sessions whose features an observation shows."""
+    actions: Actions = Actions.WEIGHTS
+    """What the policy's scores are: weights, changes of weight, or positions among levels."""
     symbols: tuple[str, ...] = ()
-    """Instruments seen in training. A policy also serves others: its network is shared by all assets."""
+    """Instruments seen in training. A policy also serves others: its network is shared by all assets (but ``plain``,
+    which was made for these)."""
     rules: Annotated[TradingRules, BeforeValidator(_without_retired)]
     """Limits that turn scores into weights."""
     settings_hash: str

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wealtharena.agents.policy import Policy
 from wealtharena.core.errors import ModelIntegrityError
+from wealtharena.envs.spaces import observation_shape
 from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.execution.columns import ACCOUNT_COLUMNS
 from wealtharena.serving.bundle import verify_bundle
@@ -58,10 +59,17 @@ def _policy(folder: Path, card: ModelCard) -> Policy | None:
     from wealtharena.serving.onnx_policy import OnnxPolicy
 
     policy = OnnxPolicy(folder / POLICY_FILE)
-    expected = len(card.feature_names) + ACCOUNT_COLUMNS
+    num_features = len(card.feature_names)
+    expected = observation_shape(1, num_features, card.window)[1]
     if policy.observation_columns != expected:
+        sessions = "" if card.window == 1 else f" of {card.window} sessions"
         raise ModelIntegrityError(
-            f"{folder / POLICY_FILE}: must take {expected} columns ({len(card.feature_names)} features and "
+            f"{folder / POLICY_FILE}: must take {expected} columns ({num_features} features{sessions} and "
             f"{ACCOUNT_COLUMNS} account columns), got {policy.observation_columns}"
+        )
+    if policy.num_assets not in (None, len(card.symbols)):
+        raise ModelIntegrityError(
+            f"{folder / POLICY_FILE}: must take any number of assets or the {len(card.symbols)} of its training, "
+            f"got {policy.num_assets}"
         )
     return policy

@@ -12,7 +12,11 @@ from wealtharena.core.panel import Float32Array, FloatArray
 class OnnxPolicy:
     """A policy network: observations (N, A, D) in, scores (N, A) out.
 
-    Deterministic: one thread, fixed order of operations. Works for any number N of accounts and A of assets.
+    Deterministic: one thread, fixed order of operations. Works for any number N of accounts, and for any number A of
+    assets unless the network was made for a fixed one.
+
+    Attributes:
+        num_assets: A, if it is fixed; None: any.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,14 +32,15 @@ class OnnxPolicy:
             got = [(item.name, item.type, item.shape) for item in inputs]
             raise ModelIntegrityError(f"{path}: must take one float32 input (N, A, D), got {got}")
         accounts, assets, columns = inputs[0].shape
-        if isinstance(accounts, int) or isinstance(assets, int) or not isinstance(columns, int):
-            raise ModelIntegrityError(f"{path}: N and A of the input must be free and D fixed, got {inputs[0].shape}")
+        if isinstance(accounts, int) or not isinstance(columns, int):
+            raise ModelIntegrityError(f"{path}: N of the input must be free and D fixed, got {inputs[0].shape}")
         if len(outputs) != 1 or len(outputs[0].shape) != 2:
             raise ModelIntegrityError(
                 f"{path}: must give one output (N, A), got {[(item.name, item.shape) for item in outputs]}"
             )
         self._input_name: str = inputs[0].name
         self._columns: int = columns
+        self.num_assets: int | None = assets if isinstance(assets, int) else None
 
     @property
     def observation_columns(self) -> int:
@@ -46,11 +51,14 @@ class OnnxPolicy:
         """Scores in [-1, 1] of shape (N, A) for observations (N, A, D); NaN where the network yields NaN.
 
         Raises:
-            ModelIntegrityError: the observation has another rank or another number of columns.
+            ModelIntegrityError: the observation has another rank, or another number of columns or, where that is
+                fixed, of assets.
         """
-        if observation.ndim != 3 or observation.shape[2] != self._columns:
+        fits = observation.ndim == 3 and observation.shape[2] == self._columns
+        if not fits or self.num_assets not in (None, observation.shape[1]):
             raise ModelIntegrityError(
-                f"{self._path}: observations must have the shape (N, A, {self._columns}), got {observation.shape}"
+                f"{self._path}: observations must have the shape (N, {self.num_assets or 'A'}, {self._columns}), "
+                f"got {observation.shape}"
             )
         feed = {self._input_name: np.ascontiguousarray(observation, dtype=np.float32)}
         scores = np.asarray(self._session.run(None, feed)[0], dtype=np.float64)

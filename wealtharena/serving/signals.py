@@ -77,8 +77,9 @@ def target_weights_for_next_session(
         rules: limits of the account; those that the model was trained under by default.
 
     Raises:
-        DataWindowError: the panel has no session.
-        ModelIntegrityError: the panel lacks a feature that the model observes.
+        DataWindowError: the panel has no session, or fewer than the model observes.
+        ModelIntegrityError: the panel lacks a feature that the model observes, or has another number of symbols than
+            its network takes.
         ExecutionError: the scores or the holdings are not finite, or not one per symbol.
     """
     if not len(panel.dates):
@@ -89,8 +90,9 @@ def target_weights_for_next_session(
     account = (state.weights, state.drawdown, state.stopped)
     if model.policy is None:
         return next_limited(BASELINES[model.card.baseline](panel, limits)[-1], panel, limits, *account)
-    known = with_features(panel, model.card.feature_names, model.label)
-    return next_targets(model.policy.act, known, limits, *account)
+    card = model.card
+    known = with_features(panel, card.feature_names, model.label)
+    return next_targets(model.policy.act, known, limits, *account, window=card.window, actions=card.actions)
 
 
 def with_features(panel: MarketPanel, feature_names: tuple[str, ...], label: str) -> MarketPanel:

@@ -23,13 +23,17 @@ def backtest_model(
     """Trades a window of a market with a model, policy or baseline, under ``rules``.
 
     Raises:
-        ModelIntegrityError: the panel lacks a feature that the policy observes.
-        DataWindowError: the window is not inside the panel or starts at its first row.
+        ModelIntegrityError: the panel lacks a feature that the policy observes, or has another number of symbols than
+            its network takes.
+        DataWindowError: the window is not inside the panel, or has fewer rows before it than the policy observes.
     """
     if model.policy is None:
         return backtest_weights(BASELINES[model.card.baseline](panel, rules), panel, window, rules, name)
-    known = with_features(panel, model.card.feature_names, model.label)
-    return backtest_policy(model.policy, known, window, rules, name)
+    card = model.card
+    known = with_features(panel, card.feature_names, model.label)
+    return backtest_policy(
+        model.policy, known, window, rules, name, observation_window=card.window, actions=card.actions
+    )
 
 
 def backtest_book(

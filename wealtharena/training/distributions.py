@@ -134,8 +134,7 @@ class MaskedCategorical(TorchDistribution):
         """Places of levels (N, A), or (N,) for one asset as ``Discrete`` has it; 0 where masked."""
         # The largest of log-probabilities plus Gumbel noise is a draw from them.
         noise = torch.empty_like(self.log_probabilities).exponential_(generator=generator).log_()
-        drawn: Tensor = (self.log_probabilities.detach() - noise).argmax(-1) * self.mask.long()
-        return drawn.squeeze(-1) if drawn.shape[-1] == 1 else drawn
+        return self._places(self.log_probabilities.detach() - noise)
 
     def rsample(self, *, sample_shape: object = None) -> Tensor:
         """Not possible.
@@ -144,6 +143,10 @@ class MaskedCategorical(TorchDistribution):
             NotImplementedError: no gradient flows through a choice.
         """
         raise NotImplementedError("no gradient flows through a choice of levels")
+
+    def to_deterministic(self) -> TorchDeterministic:
+        """The likeliest levels, as a distribution that gives nothing else."""
+        return TorchDeterministic(loc=self._places(self.log_probabilities))
 
     def logp(self, value: Tensor, **_: object) -> Tensor:
         """(N,) log-probabilities of places (N, A), or (N,) for one asset."""
@@ -163,6 +166,11 @@ class MaskedCategorical(TorchDistribution):
         own = (self.log_probabilities.exp() * distance).sum(-1)
         total: Tensor = (own * self.mask).sum(-1)
         return total
+
+    def _places(self, preferences: Tensor) -> Tensor:
+        """Places of the highest of (N, A, L)."""
+        places = preferences.argmax(-1) * self.mask.long()
+        return places.squeeze(-1) if places.shape[-1] == 1 else places
 
     def _get_torch_distribution(self, *_: object, **__: object) -> None:
         """Nothing: the formulas above need no object of torch.distributions."""
