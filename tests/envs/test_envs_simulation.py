@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from envs_markets import BOUND, FREE, priced_panel, random_panel
 
-from wealtharena.core.errors import DataWindowError, ExecutionError
+from wealtharena.core.errors import DataWindowError, ExecutionError, SettingsError
 from wealtharena.envs import EnvConfig, TradingEnv, run_policy, run_weights
 from wealtharena.envs.simulation import next_limited, next_targets, run_strategies
+
+LEVELS = (-1.0, 0.0, 1.0)
 
 
 def chase(observation: np.ndarray) -> np.ndarray:
@@ -14,34 +16,55 @@ def chase(observation: np.ndarray) -> np.ndarray:
     return np.tanh(observation.sum(axis=2))
 
 
-@pytest.mark.parametrize("window", [1, 4])
-def test_a_policy_sees_and_earns_in_the_simulation_what_it_does_in_the_environment(window: int) -> None:
+def places_of(actions: str, scores: np.ndarray) -> np.ndarray:
+    """What an environment takes for scores: places among the levels, or the scores themselves."""
+    return np.searchsorted(LEVELS, scores) if actions == "levels" else scores
+
+
+@pytest.mark.parametrize(("window", "actions"), [(1, "weights"), (4, "weights"), (1, "changes"), (2, "levels")])
+def test_a_policy_sees_and_earns_in_the_simulation_what_it_does_in_the_environment(window: int, actions: str) -> None:
     panel = random_panel()
     seen: list[bytes] = []
 
     def act(observation: np.ndarray) -> np.ndarray:
         seen.append(observation.tobytes())
-        return chase(observation)
+        return decide(observation)
 
-    path = run_policy(act, panel, window, 59, BOUND, window=window)
-    env = TradingEnv(panel, EnvConfig(rules=BOUND, random_starts=False, episode_days=100, window=window))
+    def decide(observation: np.ndarray) -> np.ndarray:
+        scores = chase(observation)
+        return np.round(scores) if actions == "levels" else scores
+
+    path = run_policy(act, panel, window, 59, BOUND, window=window, actions=actions)
+    config = EnvConfig(rules=BOUND, random_starts=False, episode_days=100, window=window)
+    env = TradingEnv(panel, config.changed(action=actions, levels=LEVELS))
     observation, _ = env.reset()
     for t in range(60 - window):
         assert observation.tobytes() == seen[t]
-        observation, _, _, _, info = env.step(chase(observation[None])[0])
+        observation, _, _, _, info = env.step(places_of(actions, decide(observation[None])[0]))
         assert info["equity"] == path.equity[t]
         assert info["turnover"] == path.turnover[t]
         assert info["limits"] == path.limits[t]
 
 
-def test_the_next_targets_are_those_of_the_session_that_follows() -> None:
+@pytest.mark.parametrize(("window", "actions"), [(1, "weights"), (3, "weights"), (1, "changes")])
+def test_the_next_targets_are_those_of_the_session_that_follows(window: int, actions: str) -> None:
     panel = random_panel()
-    path = run_policy(chase, panel, 1, 59, FREE)
+    path = run_policy(chase, panel, 3, 59, FREE, window=window, actions=actions)
     peak = np.maximum.accumulate(np.maximum(path.equity, 1.0))
     for row in (10, 30, 58):
-        drawdown = path.equity[row - 1] / peak[row - 1] - 1.0
-        targets = next_targets(chase, panel.rows(0, row + 1), FREE, path.weights[row - 1], drawdown)
-        np.testing.assert_allclose(targets, path.targets[row], atol=1e-12)
+        held, drawdown = path.weights[row - 3], path.equity[row - 3] / peak[row - 3] - 1.0
+        known = panel.rows(0, row + 1)
+        targets = next_targets(chase, known, FREE, held, drawdown, window=window, actions=actions)
+        np.testing.assert_allclose(targets, path.targets[row - 2], atol=1e-12)
+
+
+def test_changes_move_a_position_from_where_it_is() -> None:
+    """Half a full position more at each of two closes, then nothing: one full position, at prices that stand still."""
+    wanted = iter([0.5, 0.5, 0.0])
+    panel = priced_panel([[10.0]] * 4)
+    path = run_policy(lambda _: np.array([[next(wanted)]]), panel, 1, 3, FREE, actions="changes")
+    assert path.weights[:, 0] == pytest.approx([0.5, 1.0, 1.0])
+    assert path.turnover == pytest.approx([0.5, 0.5, 0.0])
 
 
 def test_given_weights_are_limited_for_the_next_session_as_in_the_simulation() -> None:
@@ -103,6 +126,8 @@ def test_rows_outside_the_panel_or_without_a_close_before_are_refused(first: int
 def test_unusable_decisions_are_refused() -> None:
     with pytest.raises(ExecutionError, match="scores must be finite"):
         run_policy(lambda _: np.full((1, 4), np.nan), random_panel(), 1, 5, FREE)
+    with pytest.raises(SettingsError, match="unknown actions 'wishes'; known: changes, levels, weights"):
+        run_policy(chase, random_panel(), 1, 5, FREE, actions="wishes")
     with pytest.raises(ExecutionError, match=r"weights must be \(5, 4\)"):
         run_weights(np.zeros((4, 4)), random_panel(), 1, 5, FREE)
     with pytest.raises(ExecutionError, match=r"weights must be \(4,\) without infinities"):

@@ -161,6 +161,21 @@ def test_a_network_that_does_not_fit_the_features_is_refused(tmp_path: Path, mak
     folder = make_bundle(tmp_path / "m", policy_card(feature_names=("momentum", "volatility")))
     with pytest.raises(ModelIntegrityError, match=r"must take 6 columns \(2 features and 4 account columns\), got 7"):
         load_model(folder)
+    folder = make_bundle(tmp_path / "w", policy_card(window=2))
+    with pytest.raises(ModelIntegrityError, match=r"must take 10 columns \(3 features of 2 sessions and 4 account"):
+        load_model(folder)
+
+
+def test_a_network_for_other_assets_than_the_models_is_refused(
+    tmp_path: Path, make_bundle: Callable[..., Path], training_output: Path
+) -> None:
+    write_linear_network(training_output / "policy.onnx", [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], assets=3)
+    with pytest.raises(ModelIntegrityError, match="must take any number of assets or the 2 of its training, got 3"):
+        load_model(make_bundle(tmp_path / "two"))
+    model = load_model(make_bundle(tmp_path / "three", policy_card(symbols=("AAA", "BBB", "CCC"))))
+    assert target_weights_for_next_session(model, make_panel()).shape == (3,)
+    with pytest.raises(ModelIntegrityError, match=r"must have the shape \(N, 3, 7\), got \(1, 2, 7\)"):
+        target_weights_for_next_session(model, make_panel().select(("AAA", "BBB")))
 
 
 def test_an_unknown_baseline_is_refused(tmp_path: Path, make_bundle: Callable[..., Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serving_models import RULES, baseline_card, make_panel, write_linear_network
+from serving_models import RULES, baseline_card, make_panel, policy_card, write_linear_network
 
 from wealtharena.core.errors import DataWindowError, ModelIntegrityError
 from wealtharena.core.panel import MarketPanel
@@ -140,6 +140,32 @@ def test_the_next_targets_are_what_the_backtest_would_order_next(stateful: Serve
     targets = next_targets(stateful, known, backtest_model(stateful, known, (5, 40), RULES, "known"))
     assert list(targets) == ["AAA", "BBB", "DDD"]
     np.testing.assert_allclose(list(targets.values()), whole.target_weights[-1], atol=1e-6)
+
+
+@pytest.fixture
+def gradual(tmp_path: Path, make_bundle: Callable[..., Path], training_output: Path) -> ServedModel:
+    """A policy that sees three sessions, and says by how much to change each position."""
+    sessions = [0.7, -0.4, 0.2, -0.3, 0.5, -0.6, 0.1, 0.9, -0.2]
+    write_linear_network(training_output / "policy.onnx", [*sessions, -0.8, 0.1, 0.5, 2.0])
+    return load_model(make_bundle(tmp_path / "gradual", policy_card(window=3, actions="changes")))
+
+
+def test_a_policy_of_changes_over_several_sessions_is_served_as_its_card_says(
+    gradual: ServedModel, panel: MarketPanel
+) -> None:
+    assert gradual.policy is not None
+    whole = backtest_model(gradual, panel, (5, 41), RULES, "whole")
+    own = backtest_policy(gradual.policy, panel, (5, 41), RULES, "own", observation_window=3, actions="changes")
+    assert_same_account(whole, own)
+    for row in (6, 20, 40):
+        known = panel.rows(0, row)
+        targets = next_targets(gradual, known, backtest_model(gradual, known, (5, row), RULES, "known"))
+        np.testing.assert_allclose(list(targets.values()), whole.target_weights[row - 5], atol=1e-6)
+
+
+def test_a_market_with_fewer_sessions_than_the_policy_sees_is_refused(gradual: ServedModel, panel: MarketPanel) -> None:
+    with pytest.raises(DataWindowError, match="rows must satisfy 3 <= first"):
+        backtest_model(gradual, panel, (2, 41), RULES, "early")
 
 
 @pytest.mark.parametrize("kind", ["policy", "equal_weight"])
