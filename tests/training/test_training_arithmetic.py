@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wealtharena.training.advantages import generalised_advantages
 from wealtharena.training.distributions import LongOnlySquashedGaussian, MaskedGaussian, SquashedGaussian
 from wealtharena.training.replay import ReplayRing
-from wealtharena.training.sampling import Transitions
+from wealtharena.training.transitions import Transitions
 
 
 def column(*values: float) -> torch.Tensor:
@@ -84,7 +84,7 @@ def transitions(first: int, rows: int) -> Transitions:
     observation = count[..., None, None].expand(rows, 1, 2, 3).clone()
     never = torch.zeros(rows, 1, dtype=torch.bool)
     nothing = torch.empty(0)
-    return Transitions(observation, count, count, observation + 0.5, never, never, nothing, nothing)
+    return Transitions(observation, count, count, observation + 0.5, never, never, nothing, nothing, nothing, nothing)
 
 
 @settings(max_examples=30, deadline=None)

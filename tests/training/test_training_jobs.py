@@ -17,6 +17,7 @@ from training_samples import make_job_in, planted_panel
 
 from wealtharena.agents.networks import MASK_COLUMN, TorchPolicy
 from wealtharena.core.errors import SettingsError, TrainingError
+from wealtharena.execution.market import market_arrays, save_market
 from wealtharena.settings.models import Algorithm
 from wealtharena.training.job import reward_scale, train_policy
 from wealtharena.training.local import load_policy
@@ -102,23 +103,13 @@ def test_a_training_leaves_the_random_state_of_the_process_alone(algorithm: Algo
 def test_the_checkpoint_loads_in_rllib_and_trains_on(algorithm: Algorithm, make_job: MakeJob, trained: Trained) -> None:
     from ray.rllib.algorithms.algorithm import Algorithm as RLlibAlgorithm
 
-    from wealtharena.envs import EnvConfig, TradingVectorEnv
-
     job, result = make_job(algorithm), trained(algorithm)
     restored = RLlibAlgorithm.from_checkpoint(str(result.checkpoint))
-    discrete = algorithm is Algorithm.DQN
-    market = TradingVectorEnv(
-        job.panel_train,
-        EnvConfig(
-            rules=job.rules, action="levels" if discrete else "weights", symbols_per_episode=1 if discrete else None
-        ),
-        num_envs=job.recipe.num_accounts,
-        autoreset_mode="SameStep",
-    )
     assert restored.iteration == result.best_iteration
-    with pytest.raises(TrainingError, match="no market"):
+    market = restored.config.env_config["market"]
+    with pytest.raises(TrainingError, match=f"market of this algorithm .* {market.folder}"):
         restored.train()
-    restored.attach(market)
+    save_market(market_arrays(job.panel_train), Path(market.folder))
     restored.train()
     restored.stop()
 

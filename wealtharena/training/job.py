@@ -16,10 +16,11 @@ from wealtharena.agents.networks import TorchPolicy
 from wealtharena.core.errors import ExecutionError, TrainingError
 from wealtharena.core.hashing import hash_arrays
 from wealtharena.core.panel import MarketPanel
-from wealtharena.envs import EnvConfig, TradingVectorEnv, run_policy
+from wealtharena.envs import EnvConfig, run_policy
 from wealtharena.evaluation.metrics import sharpe_ratio
 from wealtharena.settings.models import Algorithm
 from wealtharena.training.export import export_policy
+from wealtharena.training.markets import TrainingMarket
 from wealtharena.training.recipe import build_config, steps_per_iteration
 from wealtharena.training.result import CurveRow, TrainingJob, TrainingProgress, TrainingResult
 from wealtharena.training.seeding import isolated_randomness
@@ -68,6 +69,7 @@ def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingRes
             export_policy(algorithm.module.scoring_network, row_width, job.output_dir / POLICY_FILE)
         finally:
             algorithm.stop()
+            shutil.rmtree(_work_folder(job), ignore_errors=True)
     result = TrainingResult(
         agent=job.agent.name,
         seed=job.seed,
@@ -103,26 +105,21 @@ def _build(job: TrainingJob) -> Any:
     discrete = recipe.algorithm is Algorithm.DQN
     config = EnvConfig(
         rules=job.rules,
-        action="levels" if discrete else "weights",
+        action=recipe.action_kind.value,
         levels=recipe.position_levels,
+        window=recipe.window,
         episode_days=job.training.episode_days,
         symbols_per_episode=1 if discrete else None,
         reward_scale=reward_scale(job.panel_train),
         reward=job.reward,
     )
 
-    def market() -> TradingVectorEnv:
-        return TradingVectorEnv(
-            job.panel_train, config, recipe.num_accounts, job.seed, autoreset_mode="SameStep", copy=False
-        )
+    market = TrainingMarket.write(job.panel_train, config, job.seed, _work_folder(job) / "market")
+    return build_config(recipe, market, market.spaces(), job.seed, job.training).build_algo()
 
-    accounts = market()
-    rllib = build_config(recipe, accounts.single_observation_space, accounts.single_action_space, job.seed)
-    algorithm = rllib.build_algo()
-    # Critics of SAC and DQN learn from old transitions too, which old shadows would have to be taken from.
-    on_policy = recipe.algorithm in (Algorithm.PPO, Algorithm.A2C)
-    algorithm.attach(accounts, market() if on_policy else None)
-    return algorithm
+
+def _work_folder(job: TrainingJob) -> Path:
+    return job.output_dir.parent / f"{job.output_dir.name}-work"
 
 
 def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None, tuple[list[CurveRow], _Best]]:
@@ -134,13 +131,13 @@ def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None
     best: _Best | None = None
     for iteration in range(1, iterations + 1):
         losses = _train_once(job, algorithm, iteration)
-        episode_return = algorithm.sampler.episode_return_mean()
+        episode_return = algorithm.episode_return_mean()
         sharpe = _validation_sharpe(job, algorithm) if iteration in evaluated else None
         if sharpe is not None and (best is None or _better(sharpe, best.sharpe)):
             best = _Best(iteration, sharpe, _copied_weights(algorithm))
             _save(algorithm, job.output_dir / CHECKPOINT_FOLDER)
         steps = iteration * per_iteration
-        terms, limits = algorithm.sampler.session_statistics()
+        terms, limits = algorithm.session_statistics()
         curve.append(CurveRow(iteration, steps, episode_return, *losses, sharpe, terms, limits))
         rate = steps / (time.perf_counter() - started)
         yield TrainingProgress(job.agent.name, job.seed, curve[-1], iterations * per_iteration, rate)

@@ -6,7 +6,7 @@ import torch
 from ray.rllib.algorithms.dqn import DQN, DQNConfig
 from ray.rllib.algorithms.sac import SAC, SACConfig
 
-from wealtharena.training.learning import MarketTraining
+from wealtharena.training.learning import MarketConfig, MarketTraining
 from wealtharena.training.replay import ReplayRing
 
 _WARM_UP_BATCHES = 4
@@ -28,9 +28,9 @@ class MarketReplayTraining(MarketTraining):
         """``sessions_per_iteration`` sessions and the updates that they earn."""
         for _ in range(self.config.sessions_per_iteration):
             warm_up = _WARM_UP_BATCHES * self.config.train_batch_size
-            sampled_before = self.sampler.steps_sampled
-            self._ring.add(self.sample(1, random_actions=sampled_before < warm_up))
-            learned_steps = self.sampler.steps_sampled - warm_up
+            sampled_before = self.steps_sampled
+            self._ring.add(self.rollout(1, random_actions=sampled_before < warm_up))
+            learned_steps = self.steps_sampled - warm_up
             while self._updates < int(learned_steps * self.config.updates_per_step):
                 self._update()
 
@@ -41,14 +41,11 @@ class MarketReplayTraining(MarketTraining):
         self._updates += 1
 
 
-class MarketSACConfig(SACConfig):
+class MarketSACConfig(MarketConfig, SACConfig):
     """SAC with a ring of ``replay_capacity`` transitions."""
-
-    explores_by_time = False
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketSAC)
-        self._is_online = False
         self.replay_capacity = 50_000
         self.updates_per_step = 0.03
         self.sessions_per_iteration = 1
@@ -63,14 +60,11 @@ class MarketSAC(MarketReplayTraining, SAC):
         return MarketSACConfig()
 
 
-class MarketDQNConfig(DQNConfig):
+class MarketDQNConfig(MarketConfig, DQNConfig):
     """Double DQN with a ring of ``replay_capacity`` transitions."""
-
-    explores_by_time = True
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketDQN)
-        self._is_online = False
         self.replay_capacity = 50_000
         self.updates_per_step = 0.03
         self.sessions_per_iteration = 1

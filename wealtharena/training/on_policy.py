@@ -12,18 +12,15 @@ from torch import Tensor
 
 from wealtharena.training.advantages import generalised_advantages
 from wealtharena.training.lean import LeanLearner
-from wealtharena.training.learning import MarketTraining
-from wealtharena.training.sampling import Transitions
+from wealtharena.training.learning import MarketConfig, MarketTraining
+from wealtharena.training.transitions import Transitions
 
 
-class MarketPPOConfig(PPOConfig):
-    """PPO whose ``train_batch_size`` is made of ``train_batch_size / num_envs`` sessions of every account."""
-
-    explores_by_time = False
+class MarketPPOConfig(MarketConfig, PPOConfig):
+    """PPO whose ``train_batch_size`` is made of whole sessions of every account."""
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketPPO)
-        self._is_online = False
 
     def get_default_learner_class(self) -> type[TorchLearner]:
         """PPO's learner without bookkeeping."""
@@ -41,7 +38,7 @@ class MarketPPO(MarketTraining, PPO):
     def training_step(self) -> None:
         """Samples one batch and learns from it."""
         config = self.config
-        transitions = self.sample(config.train_batch_size // config.num_envs_per_env_runner)
+        transitions = self.rollout(config.train_batch_size // self.num_accounts)
         self.learn(
             self._batch(transitions),
             num_epochs=config.num_epochs,

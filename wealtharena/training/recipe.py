@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import gymnasium
+import torch
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from wealtharena.settings.models import AgentSettings, Algorithm
+from wealtharena.core.errors import SettingsError
+from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
+from wealtharena.training.markets import MARKET, Spaces, TrainingMarket
 from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule, model_config
 from wealtharena.training.off_policy import MarketDQNConfig, MarketSACConfig
 from wealtharena.training.on_policy import MarketA2CConfig, MarketPPOConfig
@@ -23,19 +25,44 @@ def steps_per_iteration(agent: AgentSettings) -> int:
 
 
 def build_config(
-    agent: AgentSettings, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any], seed: int
+    agent: AgentSettings, market: TrainingMarket, spaces: Spaces, seed: int, training: TrainingSettings
 ) -> Any:
-    """RLlib's ``AlgorithmConfig`` of an agent's recipe."""
+    """RLlib's ``AlgorithmConfig`` of an agent's recipe on a market.
+
+    Raises:
+        SettingsError: the runners cannot share the accounts, or a GPU is asked for and there is none.
+    """
     config: Any = _BUILDERS[agent.algorithm](agent)
-    config.environment(observation_space=observation_space, action_space=action_space)
-    config.env_runners(num_env_runners=0, num_envs_per_env_runner=agent.num_accounts)
-    config.learners(num_learners=0)
+    config.environment(env_config={MARKET: market}, observation_space=spaces[0], action_space=spaces[1])
+    config.env_runners(
+        num_env_runners=training.env_runners, num_envs_per_env_runner=_accounts_per_runner(agent, training)
+    )
+    config.learners(num_learners=0, num_gpus_per_learner=_gpus(training))
     config.training(gamma=agent.gamma)
     config.debugging(seed=seed, log_level="ERROR")
-    config.reporting(
-        min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0, min_train_timesteps_per_iteration=0
-    )
+    config.shadow_accounts = _has_shadows(agent)
     return config
+
+
+def _accounts_per_runner(agent: AgentSettings, training: TrainingSettings) -> int:
+    runners = max(1, training.env_runners)
+    if agent.num_accounts % runners:
+        raise SettingsError(
+            f"num_accounts must be a multiple of training.env_runners ({runners}), got {agent.num_accounts}"
+        )
+    return agent.num_accounts // runners
+
+
+def _gpus(training: TrainingSettings) -> float:
+    if training.gpus > 0.0 and not torch.cuda.is_available():
+        raise SettingsError(f"training.gpus must be 0 where there is no GPU, got {training.gpus}")
+    return training.gpus
+
+
+def _has_shadows(agent: AgentSettings) -> bool:
+    # Critics of SAC and DQN learn from old transitions too, which old shadows would have to be taken from.
+    on_policy = agent.algorithm in (Algorithm.PPO, Algorithm.A2C)
+    return on_policy and agent.shadow_accounts is not False
 
 
 def _ppo(agent: AgentSettings) -> Any:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from wealtharena.training.sampling import Transitions
+from wealtharena.training.transitions import Transitions
 
 
 class ReplayRing:

@@ -3,16 +3,28 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
 
+def random_state() -> dict[str, Any]:
+    """State of every global generator."""
+    return {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state().numpy()}
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Go on from ``random_state``."""
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    torch.set_rng_state(torch.from_numpy(state["torch"].copy()))
+
+
 @contextmanager
 def isolated_randomness(seed: int) -> Iterator[None]:
     """Seeds every global generator, one torch thread, deterministic kernels; restores all of it afterwards."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    torch_state, threads = torch.get_rng_state(), torch.get_num_threads()
+    before, threads = random_state(), torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     try:
         random.seed(seed)
@@ -22,8 +34,6 @@ def isolated_randomness(seed: int) -> Iterator[None]:
         torch.use_deterministic_algorithms(True)
         yield
     finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)
+        set_random_state(before)
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
