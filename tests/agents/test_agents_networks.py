@@ -52,7 +52,7 @@ def with_large_weights(network: nn.Module) -> nn.Module:
 
 KINDS = [(name, kind) for name in ACTORS for kind in SETS] + [("dqn", kind) for kind in DQN]
 MADE: dict[tuple[str, Network], ScoringNetwork] = {
-    (name, kind): with_large_weights(  # type: ignore[misc]
+    (name, kind): with_large_weights(
         LevelValues(spec_of(kind), LEVELS) if name == "dqn" else ACTORS[name](spec_of(kind))
     )
     for name, kind in KINDS
@@ -86,14 +86,14 @@ def same(left: torch.Tensor, right: torch.Tensor) -> bool:
 
 @quick
 @given(any_network, observations(observed=False), st.randoms(use_true_random=False))
-def test_scores_follow_the_assets_when_their_order_changes(network, rows, random) -> None:  # type: ignore[no-untyped-def]
+def test_scores_follow_the_assets_when_their_order_changes(network, rows, random) -> None:
     order = random.sample(range(rows.shape[1]), rows.shape[1])
     assert same(network.scores(rows[:, order]), network.scores(rows)[:, order])
 
 
 @quick
 @given(any_network, observations(observed=False))
-def test_masked_assets_get_zero_and_influence_nobody(network, rows) -> None:  # type: ignore[no-untyped-def]
+def test_masked_assets_get_zero_and_influence_nobody(network, rows) -> None:
     scores = network.scores(torch.cat([rows, strangers(rows)], dim=1))
     assert same(scores[:, : rows.shape[1]], network.scores(rows))
     assert torch.equal(scores[:, rows.shape[1] :].abs(), torch.zeros(len(rows), 2))
@@ -101,7 +101,7 @@ def test_masked_assets_get_zero_and_influence_nobody(network, rows) -> None:  # 
 
 @quick
 @given(any_network, observations(min_assets=2))
-def test_masking_an_asset_equals_dropping_it(network, rows) -> None:  # type: ignore[no-untyped-def]
+def test_masking_an_asset_equals_dropping_it(network, rows) -> None:
     masked = rows.clone()
     masked[:, 1, MASK_COLUMN] = 0.0
     kept = [k for k in range(rows.shape[1]) if k != 1]
@@ -110,7 +110,7 @@ def test_masking_an_asset_equals_dropping_it(network, rows) -> None:  # type: ig
 
 @quick
 @given(any_network, observations(observed=False))
-def test_scores_stay_within_limits_and_finite_for_extreme_inputs(network, rows) -> None:  # type: ignore[no-untyped-def]
+def test_scores_stay_within_limits_and_finite_for_extreme_inputs(network, rows) -> None:
     rows[..., : MASK_COLUMN - 1] *= 1e30
     scores = network.scores(rows)
     assert bool(((scores >= getattr(network, "low", -1.0)) & (scores <= 1.0)).all())
@@ -118,7 +118,7 @@ def test_scores_stay_within_limits_and_finite_for_extreme_inputs(network, rows) 
 
 @quick
 @given(st.sampled_from(SETS), observations(observed=False), st.randoms(use_true_random=False))
-def test_values_ignore_order_and_masked_assets(kind, rows, random) -> None:  # type: ignore[no-untyped-def]
+def test_values_ignore_order_and_masked_assets(kind, rows, random) -> None:
     value, action_value = CRITICS[kind]
     scores = rows[..., 0].tanh()
     order = random.sample(range(rows.shape[1]), rows.shape[1])
@@ -163,7 +163,7 @@ def test_attention_sees_more_than_the_mean_of_the_others(name: str) -> None:
     linear = replace(STATISTICS, mean=(0.3, 0.0, 0.0), deviation=(1.0, 1.0, 1.0))
     for kind, differs in ((Network.FEED_FORWARD, False), (Network.ATTENTION, True)):
         network = with_large_weights(ACTORS[name](NetworkSpec(3, (8,), kind, window=2, statistics=linear)))
-        layers = network.encoder.layers if kind is Network.FEED_FORWARD else network.encoder.encoder.layers  # type: ignore[union-attr]
+        layers = network.encoder.layers if kind is Network.FEED_FORWARD else network.encoder.encoder.layers
         layers[1] = nn.Identity()
         out = network(rows).unflatten(1, (-1, 3))[:, 0, 0]
         assert bool((out[0] - out[1]).abs() > 1e-3) is differs
