@@ -33,7 +33,6 @@ class BatchedEnvRunner(SingleAgentEnvRunner):
     env: Any
     num_envs: int
     module: Any
-    _needs_initial_reset: bool
 
     def __init__(self, *, config: Any, module: Any = None, **kwargs: Any) -> None:
         self._given_module = module
@@ -148,9 +147,8 @@ class BatchedEnvRunner(SingleAgentEnvRunner):
         random_actions: bool = False,
         force_reset: bool = False,
     ) -> list[SingleAgentEpisode]:
-        if force_reset or num_episodes is not None or self._needs_initial_reset:
+        if force_reset or num_episodes is not None:
             self._restart()
-        self._needs_initial_reset = num_episodes is not None
         how = {"explore": explore, "random_actions": random_actions}
         if num_episodes is None:
             sampled = self._trade(math.ceil((num_timesteps or 0) / self.num_envs), **how)
