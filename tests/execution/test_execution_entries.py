@@ -18,11 +18,12 @@ from wealtharena.execution.kernel import (
     WEIGHTS,
     decide_targets,
     fill_orders,
-    find_unusable,
     kernel_rules,
     padded_decisions,
     place_orders,
     step_accounts,
+    take_actions,
+    take_levels,
     trade_weights,
     workspace,
     write_observations,
@@ -189,14 +190,23 @@ def test_a_window_shows_the_features_of_its_sessions_oldest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "mode", "expected"),
+    ("values", "expected"),
     [
-        ([[0.0, 1.0], [np.nan, 0.0]], SCORES, 1),
-        ([[0.0, np.inf], [0.0, 0.0]], SCORES, 0),
-        ([[0.0, np.nan], [0.0, 0.0]], WEIGHTS, -1),
-        ([[0.0, np.nan], [0.0, -np.inf]], WEIGHTS, 1),
-        ([[0.0, np.nan], [0.0, 0.0]], CHANGES, 0),
+        ([[0.0, 1.0], [0.5, 0.0]], -1),
+        ([[0.0, 1.0], [np.nan, 0.0]], 1),
+        ([[0.0, np.inf], [0.0, np.nan]], 0),
+        ([[0.0, -np.inf], [0.0, 0.0]], 0),
     ],
 )
-def test_a_decision_that_is_not_finite_is_found(values: list[list[float]], mode: int, expected: int) -> None:
-    assert find_unusable(padded_decisions(np.array(values)), mode) == expected
+def test_actions_become_decisions_and_one_that_is_not_finite_is_found(values: list[list[float]], expected: int) -> None:
+    actions, decisions = np.array(values, np.float32), padded_decisions(np.zeros((2, 2)))
+    assert take_actions(actions, decisions) == expected
+    np.testing.assert_array_equal(decisions, padded_decisions(actions))
+
+
+@pytest.mark.parametrize(("places", "expected"), [([[0, 2]], -1), ([[0, 3]], 0), ([[-1, 0]], 0)])
+def test_levels_become_decisions_and_a_place_outside_is_found(places: list[list[int]], expected: int) -> None:
+    decisions = padded_decisions(np.zeros((1, 2)))
+    assert take_levels(np.array(places), np.array([-1.0, 0.0, 0.5]), decisions) == expected
+    if expected < 0:
+        np.testing.assert_array_equal(decisions[0, :3], [-1.0, 0.5, 0.0])

@@ -13,23 +13,26 @@ from wealtharena.core.panel import BoolArray, Float32Array, FloatArray, MarketPa
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.episodes import EpisodeSampler
 from wealtharena.envs.spaces import observation_shape
-from wealtharena.execution.accounts import Accounts, IntArray, empty_report, open_accounts, reopen_accounts
+from wealtharena.execution.accounts import REPORT, Accounts, IntArray, empty_report, open_accounts, reopen_accounts
 from wealtharena.execution.kernel import (
     CHANGES,
     SCORES,
-    find_unusable,
     kernel_rules,
     observe,
     padded_decisions,
     step_accounts,
+    take_actions,
+    take_levels,
     workspace,
 )
 from wealtharena.execution.market import MarketArrays, market_arrays
+from wealtharena.execution.reward import TERMS
 
 NUMBERS = "fiu"
 """Kinds of arrays that actions may be."""
 
 _INTEGERS = "iu"
+_REPORT_NAMES = REPORT.names or ()
 
 
 class TradingDesk:
@@ -77,11 +80,14 @@ class TradingDesk:
         self.weights: FloatArray = self.accounts.weights[:, : self.num_assets]
         self._shape = (num_accounts, *observation_shape(self.num_assets, self.market.num_features, config.window))
         self._rules = kernel_rules(config.rules, self.market, monitor=monitor)
-        # Places before and after the levels stand for NaN, which no account can trade on.
-        self._levels: FloatArray = np.array([np.nan, *config.levels, np.nan])
+        self._levels: FloatArray = np.array(config.levels, np.float64)
+        self._by_levels = config.action == "levels"
         self._mode = CHANGES if config.action == "changes" else SCORES
         self._decisions = padded_decisions(np.zeros((num_accounts, self.num_assets)))
-        self._asked: FloatArray = self._decisions[:, : self.num_assets]
+        # A lone account is read at every session, so that looking these up would count.
+        self._first_summary = self.report.summary[:1].item
+        self._first_terms = self.report.terms[0].tolist
+        self._first_weights = self.weights[0].copy
         self._inputs: tuple[Any, ...] = (
             *self.market.kernel_arguments(), *self.accounts, *self.report, self._rules,
             config.reward.vector() * config.reward_scale, *workspace(self._rules, self.market, self.num_assets),
@@ -109,17 +115,22 @@ class TradingDesk:
         Raises:
             ExecutionError: the shape or type is wrong, a value is not finite, or a level does not exist.
         """
-        if actions.shape != self._asked.shape:
+        if actions.shape != self.weights.shape:
             if actions.shape != self.rewards.shape or self.num_assets > 1:
-                raise ExecutionError(f"actions must have shape {self._asked.shape}, got {actions.shape}")
+                raise ExecutionError(f"actions must have shape {self.weights.shape}, got {actions.shape}")
             actions = actions[:, None]
-        if self.config.action == "levels":
-            self._asked[:] = self._of_levels(actions)
-        elif actions.dtype.kind in NUMBERS:
-            self._asked[:] = actions
+        kind = actions.dtype.kind
+        if self._by_levels:
+            if kind not in _INTEGERS:
+                raise ExecutionError(f"actions must be integers, the places of levels, got {actions.dtype}")
+            account = take_levels(np.ascontiguousarray(actions, np.int64), self._levels, self._decisions)
+        elif kind in NUMBERS:
+            # Two kinds of numbers are enough to compile for.
+            kept = actions.dtype in (np.float32, np.float64)
+            numbers: npt.NDArray[Any] = np.ascontiguousarray(actions, None if kept else np.float64)
+            account = take_actions(numbers, self._decisions)
         else:
             raise ExecutionError(f"actions must be numbers, got {actions.dtype}")
-        account = find_unusable(self._decisions, self._mode)
         if account >= 0:
             self._refuse(account, actions[account])
 
@@ -138,6 +149,15 @@ class TradingDesk:
     def observe(self, which: BoolArray, observations: Float32Array) -> None:
         """Write the observations (N, K, D) of the accounts in ``which``."""
         observe(self.market, self.accounts, self._rules, which, observations)
+
+    def first_report(self) -> dict[str, Any]:
+        """The report of the first account by name, with its equity, weights, row and reward_terms."""
+        report: dict[str, Any] = dict(zip(_REPORT_NAMES, self._first_summary(), strict=True))
+        report["equity"] = self.equity.item(0)
+        report["weights"] = self._first_weights()
+        report["row"] = self.rows.item(0)
+        report["reward_terms"] = dict(zip(TERMS, self._first_terms(), strict=True))
+        return report
 
     def get_state(self) -> dict[str, Any]:
         """Copies of everything that the next session depends on."""
@@ -165,17 +185,10 @@ class TradingDesk:
         code: Callable[..., None] = kernel.compile(types)
         return code
 
-    def _of_levels(self, actions: npt.NDArray[Any]) -> FloatArray:
-        if actions.dtype.kind not in _INTEGERS:
-            raise ExecutionError(f"actions must be integers, the places of levels, got {actions.dtype}")
-        places = np.add(actions, 1, dtype=np.int64, casting="unsafe")
-        levels: FloatArray = self._levels.take(places, mode="clip")
-        return levels
-
     def _refuse(self, account: int, action: npt.NDArray[Any]) -> None:
-        k = int(np.flatnonzero(~np.isfinite(self._asked[account]))[0])
-        self._asked[:] = 0.0
-        rule = f"in [0, {len(self.config.levels)})" if self.config.action == "levels" else "finite"
+        usable = (action >= 0) & (action < len(self._levels)) if self._by_levels else np.isfinite(action)
+        k = int(np.flatnonzero(~usable)[0])
+        rule = f"in [0, {len(self._levels)})" if self._by_levels else "finite"
         raise ExecutionError(f"actions must be {rule}, got {action[k]} for asset {k} of account {account}")
 
 

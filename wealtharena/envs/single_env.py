@@ -11,11 +11,8 @@ from wealtharena.core.panel import Float32Array, MarketPanel
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.desk import TradingDesk
 from wealtharena.envs.spaces import action_space, observation_space
-from wealtharena.execution.accounts import REPORT
 from wealtharena.execution.market import MarketArrays
-from wealtharena.execution.reward import TERMS
 
-_REPORT_NAMES = REPORT.names or ()
 _ONE = np.zeros(1, np.int64)
 _EVERYONE = np.ones(1, np.bool_)
 
@@ -115,11 +112,6 @@ class TradingEnv(gymnasium.Env[Float32Array, npt.NDArray[Any]]):
         return observation
 
     def _info(self) -> dict[str, Any]:
-        desk = self._desk
-        info: dict[str, Any] = dict(zip(_REPORT_NAMES, desk.report.summary.item(), strict=True))
-        info["equity"] = desk.equity.item()
-        info["weights"] = desk.weights[0].copy()
-        info["row"] = desk.rows.item()
-        info["reward_terms"] = dict(zip(TERMS, desk.report.terms[0].tolist(), strict=True))
+        info = self._desk.first_report()
         info["is_demo"] = self._is_demo
         return info

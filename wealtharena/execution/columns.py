@@ -3,9 +3,10 @@
 ACCOUNT_COLUMNS = 4
 """Observation columns after the features: position, observed mask, gross exposure, drawdown."""
 
-# MarketArrays.prices
-OPEN, CLOSE, UNITS, TRADABLE, OBSERVED, HALF_SPREAD, IMPACT, CAPACITY = range(8)
-NUM_FIELDS = 8
+# MarketArrays.prices. A session reads from CLOSE of the row that it knows up to CLOSE of the next: in this order, one
+# block of memory.
+OPEN, UNITS, CLOSE, OBSERVED, HALF_SPREAD, IMPACT, CAPACITY = range(7)
+NUM_FIELDS = 7
 
 # MarketArrays.rates
 COMMISSION, PER_UNIT, MIN_COMMISSION, BORROW, HOLDING = range(5)

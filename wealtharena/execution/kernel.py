@@ -42,7 +42,6 @@ from wealtharena.execution.columns import (
     OPEN,
     PER_UNIT,
     SPLIT,
-    TRADABLE,
     UNITS,
     padded,
 )
@@ -90,7 +89,7 @@ RULES = np.dtype(
     [(name, np.float64) for name in (
         "floor", "max_weight", "max_gross", "max_net", "max_turnover", "max_squares", "concentration",
         "delisting_haircut", "max_volatility", "scale_up", "max_var", "max_cvar", "tail_share", "drawdown_stop",
-        "capital", "root_capital", "debit_rate", "own_impact",
+        "capital", "per_capital", "root_capital", "debit_rate", "own_impact",
     )]
     + [(name, np.int64) for name in ("risk_window", "measure_risk", "monitor", "reentry_sessions", "window")]
 )  # fmt: skip
@@ -141,6 +140,7 @@ def size_rules(rules: TradingRules) -> Records:
         "tail_share": 1.0 - rules.risk_confidence,
         "drawdown_stop": _or_none(rules.drawdown_stop),
         "capital": rules.capital,
+        "per_capital": 1.0 / rules.capital,
         "root_capital": np.sqrt(rules.capital),
         "debit_rate": rules.debit_rate / 365.0,
         "risk_window": rules.risk_window,
@@ -176,7 +176,7 @@ def workspace(rules: Records, market: MarketArrays, num_assets: int) -> Workspac
 
 
 def _risk_bounds(market: MarketArrays, rules: Records) -> FloatArray:
-    """(T, 2, A) standard deviation and two-sided expected shortfall of each asset alone over the risk window, a little
+    """(T, 2, P) standard deviation and two-sided expected shortfall of each asset alone over the risk window, a little
     above; shared by all accounts on the market with that window. One row of zeros where no account would ask: where
     nothing is measured, or everything is.
     """
@@ -185,7 +185,7 @@ def _risk_bounds(market: MarketArrays, rules: Records) -> FloatArray:
     shared = _BOUNDS.setdefault(market, {})
     if key not in shared:
         num_assets, num_sessions = market.returns.shape
-        bounds = np.zeros((num_sessions if measured else 1, 2, num_assets))
+        bounds = np.zeros((num_sessions if measured else 1, 2, padded(num_assets)))
         if measured:
             size = int(np.ceil(key[0] * key[1])) + 1
             _bound_assets(market.returns, *key, np.zeros(size, np.float32), np.zeros(key[0], np.float32), bounds)
@@ -231,16 +231,33 @@ def _bound_assets(
 
 
 @_compiled
-def find_unusable(decisions: FloatArray, mode: int) -> int:
-    """First row of (N, P) decisions with a value that is not finite, or -1; a NaN weight (no order) is usable."""
-    for i in range(decisions.shape[0]):
-        row = decisions[i]
+def take_actions(actions: FloatArray | Float32Array, decisions: FloatArray) -> int:
+    """Copy actions (N, K) into the decisions (N, P) of scores or changes; first row with a value that is not finite, or
+    -1."""
+    unusable = -1
+    for i in range(actions.shape[0]):
+        row, out = actions[i], decisions[i]
         bad = 0
         for k in range(row.shape[0]):
-            bad += not (abs(row[k]) < np.inf or (mode == WEIGHTS and np.isnan(row[k])))
-        if bad:
-            return i
-    return -1
+            out[k] = row[k]
+            bad += not abs(row[k]) < np.inf
+        if bad and unusable < 0:
+            unusable = i
+    return unusable
+
+
+@_compiled
+def take_levels(places: IntArray, levels: FloatArray, decisions: FloatArray) -> int:
+    """Write the levels at ``places`` (N, K) into the decisions (N, P); first row with a place outside, or -1."""
+    unusable = -1
+    for i in range(places.shape[0]):
+        for k in range(places.shape[1]):
+            place = places[i, k]
+            if 0 <= place < levels.shape[0]:
+                decisions[i, k] = levels[place]
+            elif unusable < 0:
+                unusable = i
+    return unusable
 
 
 @_compiled
@@ -282,7 +299,7 @@ def step_accounts(
         observation, prices, …, num_observed: ``MarketArrays.kernel_arguments``.
         state, …, weights: ``Accounts``. summary, …, orders: ``SessionReport``.
         rules: ``kernel_rules``. reward: (terms,) weights. scratch, …, worst: ``workspace``.
-        decisions: (N, P), finite as ``find_unusable`` says, 0 in the padding.
+        decisions: (N, P), finite, 0 in the padding.
         mode: ``SCORES``, ``WEIGHTS`` or ``CHANGES``.
         skip: (N,) accounts that stay as they are, report included.
         rewards, terminated, truncated: (N,) written; 0 and False for those in ``skip``.
@@ -584,7 +601,7 @@ def _place(
     whole_book = mode != WEIGHTS and night[ALL_TRADABLE] > 0.0
     budget = max(report.equity_open, 0.0)
     if not whole_book:
-        budget = _budget(report, coming[OPEN], coming[TRADABLE], quantity[i], targets[i], limits)
+        budget = _budget(report, coming[OPEN], coming[UNITS], quantity[i], targets[i], limits)
     _size_orders(report, known[CAPACITY], coming, budget, quantity[i], targets[i], orders[i], limits)
 
 
@@ -660,12 +677,13 @@ def _weigh_scores(scores: FloatArray, observed: FloatArray, count: int, limits: 
     """Target weights of one account's scores."""
     unit = _position_unit(count, limits)
     floor = limits.floor
-    lowest = 0.0
+    # A count becomes vector code, a lowest score would not.
+    negative = 0.0
     for k in range(scores.shape[0]):
         score = scores[k]
-        lowest = min(lowest, score * observed[k])
+        negative += 1.0 if score * observed[k] < 0.0 else 0.0
         out[k] = min(max(score, floor), 1.0) * unit * observed[k]
-    return _LONG_ONLY if floor == 0.0 and lowest < 0.0 else 0
+    return _LONG_ONLY if floor == 0.0 and negative > 0.0 else 0
 
 
 @_inlined
@@ -752,7 +770,11 @@ def _limit_risk(
     sessions = min(limits.risk_window, account.row)
     if sessions < MIN_RISK_SESSIONS:
         return 0
-    if not limits.monitor and scale_up == 0.0 and _cannot_bind(own, target, bounds[account.row], limits):
+    if (
+        not limits.monitor
+        and scale_up == 0.0
+        and _cannot_bind(own, own.shape[0] == returns.shape[0], target, bounds[account.row], limits)
+    ):
         return 0
     _replay(own, target, returns, account.row + 1 - sessions, path[:sessions])
     volatility = _deviation(path[:sessions])
@@ -779,7 +801,7 @@ def _limit_risk(
 
 
 @_inlined
-def _cannot_bind(own: IntArray, target: FloatArray, bounds: FloatArray, limits: Any) -> bool:
+def _cannot_bind(own: IntArray, whole: bool, target: FloatArray, bounds: FloatArray, limits: Any) -> bool:
     """Whether even assets that all move together would keep the book within the limits.
 
     A standard deviation is at most the weighted sum of the assets' own, and so is a mean of the worst returns, which no
@@ -787,10 +809,16 @@ def _cannot_bind(own: IntArray, target: FloatArray, bounds: FloatArray, limits: 
     """
     deviations, shortfalls = bounds[0], bounds[1]
     volatility, shortfall = 0.0, 0.0
-    for k in range(own.shape[0]):
-        size = 0.0 if np.isnan(target[k]) else abs(target[k])
-        volatility += size * deviations[own[k]]
-        shortfall += size * shortfalls[own[k]]
+    if whole:
+        for k in range(target.shape[0]):
+            size = 0.0 if np.isnan(target[k]) else abs(target[k])
+            volatility += size * deviations[k]
+            shortfall += size * shortfalls[k]
+    else:
+        for k in range(own.shape[0]):
+            size = 0.0 if np.isnan(target[k]) else abs(target[k])
+            volatility += size * deviations[own[k]]
+            shortfall += size * shortfalls[own[k]]
     return bool(volatility <= limits.max_volatility and shortfall <= min(limits.max_var, limits.max_cvar))
 
 
@@ -995,14 +1023,14 @@ def _apply_events(
 
 @_inlined
 def _budget(
-    report: Any, opening: FloatArray, tradable: FloatArray, held: FloatArray, target: FloatArray, limits: Any
+    report: Any, opening: FloatArray, units: FloatArray, held: FloatArray, target: FloatArray, limits: Any
 ) -> float:
     """Value that target weights refer to: less than the account's where positions that cannot be sold take room."""
     equity = max(report.equity_open, 0.0)
     wanted, locked, missed = 0.0, 0.0, 0.0
     for k in range(held.shape[0]):
         value = held[k] * opening[k]
-        fills = tradable[k] > 0.0 and not np.isnan(target[k])
+        fills = units[k] > 0.0 and not np.isnan(target[k])
         wanted += abs(target[k]) if fills else 0.0
         locked += 0.0 if fills else abs(value)
         missed += 1.0 if not fills and abs(target[k] * equity - value) > _TOLERANCE * equity else 0.0
@@ -1028,18 +1056,18 @@ def _size_orders(
     limits: Any,
 ) -> None:
     """Order quantities that move the account to its targets, as far as assets are tradable and volume allows."""
-    opening, units, tradable = coming[OPEN], coming[UNITS], coming[TRADABLE]
+    opening, units = coming[OPEN], coming[UNITS]
     dust = _DUST * max(report.equity_open, 0.0)
-    per_capital = 1.0 / limits.capital
     cut = 0.0
     for k in range(held.shape[0]):
         goal, value = target[k] * budget, held[k] * opening[k]
         wish = goal - value
-        wish = wish if tradable[k] > 0.0 and abs(wish) > dust else 0.0
-        most = capacity[k] * per_capital
-        cut += 1.0 if abs(wish) > most else 0.0
-        wish = most if wish > most else wish
-        wish = -most if wish < -most else wish
+        wish = wish if units[k] > 0.0 and abs(wish) > dust else 0.0
+        most = capacity[k] * limits.per_capital
+        # Held against the volume in currency: rounding of a share of the account would cut what just fits.
+        above = abs(wish) * limits.capital > capacity[k]
+        cut += 1.0 if above else 0.0
+        wish = (most if wish > 0.0 else -most) if above else wish
         wish = wish if most > dust else 0.0
         # What is sold altogether leaves nothing behind, not even rounding.
         order[k] = -held[k] if goal == 0.0 and wish == -value else wish * units[k]
@@ -1061,7 +1089,6 @@ def _fill(
     """Exchange cash for units at the open and pay the cost of trading."""
     half_spread, impact_per_root = known[HALF_SPREAD], known[IMPACT]
     rate, per_unit, least = rates[COMMISSION], rates[PER_UNIT], rates[MIN_COMMISSION]
-    per_capital = 1.0 / limits.capital
     root = limits.root_capital * limits.own_impact
     bought, traded, commission, spread, impact = 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(held.shape[0]):
@@ -1070,7 +1097,7 @@ def _fill(
         bought += value
         traded += size
         fee = size * rate[k] + abs(order[k]) * per_unit[k]
-        commission += max(fee, least[k] * per_capital) if size > 0.0 else 0.0
+        commission += max(fee, least[k] * limits.per_capital) if size > 0.0 else 0.0
         spread += size * half_spread[k]
         impact += size * impact_per_root[k] * np.sqrt(size) * root + value * price_shift[k]
         held[k] += order[k]
@@ -1155,7 +1182,7 @@ def _observe(
 ) -> None:
     """Features and mask, then position, gross exposure and drawdown of one account."""
     num_held, num_columns = observations.shape[1], observations.shape[2]
-    line = observations[i].reshape(num_held * num_columns)
+    table, line = observations[i], observations[i].reshape(num_held * num_columns)
     own, row = assets[i], state[i].row
     whole = num_held == observation.shape[0 if limits.window > 1 else 1]
     count = num_observed[row]
@@ -1167,7 +1194,7 @@ def _observe(
             target = line[k * num_columns : k * num_columns + length]
             for j in range(length):
                 target[j] = source[j]
-            line[(k + 1) * num_columns - 3] = prices[row, OBSERVED, own[k]]
+            table[k, num_columns - 3] = prices[row, OBSERVED, own[k]]
     elif whole:
         source = observation[row].reshape(num_held * num_columns)
         for j in range(line.shape[0]):
@@ -1181,18 +1208,15 @@ def _observe(
     if not whole:
         count = 0
         for k in range(num_held):
-            count += line[(k + 1) * num_columns - 3] > 0.0
+            count += table[k, num_columns - 3] > 0.0
     unit = _position_unit(count, limits)
     per_unit = 1.0 / unit if unit > 0.0 else 0.0
     gross = np.float32(state[i].gross)
     drawdown = np.float32(state[i].equity / state[i].peak - 1.0)
     for k in range(num_held):
-        end = (k + 1) * num_columns
-        seen = line[end - 3]
-        line[end - 4] = np.float32(weights[i, k] * per_unit) * seen
-        line[end - 3] = seen
-        line[end - 2] = gross
-        line[end - 1] = drawdown
+        table[k, num_columns - 4] = np.float32(weights[i, k] * per_unit) * table[k, num_columns - 3]
+        table[k, num_columns - 2] = gross
+        table[k, num_columns - 1] = drawdown
 
 
 @_inlined

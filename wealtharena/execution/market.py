@@ -35,7 +35,6 @@ from wealtharena.execution.columns import (
     OPEN,
     PER_UNIT,
     SPLIT,
-    TRADABLE,
     UNITS,
     padded,
 )
@@ -58,7 +57,8 @@ class MarketArrays:
         observation: W = 1: (T, A, F + 4) float32: features, 0, observed, 0, 0, which the kernel copies and fills in;
             W > 1: (A, T, F), so that a window is one block. Features are 0 where not observed.
         prices: (T, fields, P), P being A padded (``columns.padded``): marks at open and close (carried forward over
-            missing bars, never back), tradable, observed, and what an order decided after the close of ``t`` pays.
+            missing bars, never back), units that 1 buys at the open (0 where not tradable), observed, and what an order
+            decided after the close of ``t`` pays.
         rates: (rates, P) what does not change with time: commissions, borrow and holding per day.
         events: (T, 3, P) units per unit, cash per unit and delisting; (1, 3, P) if there are none.
         carry: (T, P) per day; (1, P) if there is none.
@@ -183,7 +183,7 @@ def _build(panel: MarketPanel, window: int) -> MarketArrays:
         "rates": _padded(_rates(panel)),
         "events": _padded(events),
         "carry": _padded(carry),
-        "overnight": _overnight(panel, eventful, (prices[:, TRADABLE] > 0.0).all(axis=1)),
+        "overnight": _overnight(panel, eventful, (prices[:, UNITS] > 0.0).all(axis=1)),
         "returns": _returns(prices, events, eventful),
         "num_observed": panel.observed.sum(axis=1).astype(np.int64),
     }
@@ -208,8 +208,7 @@ def _prices(panel: MarketPanel) -> FloatArray:
     prices = np.zeros((len(panel.dates), NUM_FIELDS, len(panel.symbols)))
     prices[:, OPEN] = np.nan_to_num(np.where(np.isnan(panel.open), previous, panel.open))
     prices[:, CLOSE] = np.nan_to_num(close)
-    np.divide(1.0, prices[:, OPEN], out=prices[:, UNITS], where=prices[:, OPEN] > 0.0)
-    prices[:, TRADABLE] = panel.tradable & (np.nan_to_num(panel.open) > 0.0)
+    np.divide(1.0, prices[:, OPEN], out=prices[:, UNITS], where=panel.tradable & (np.nan_to_num(panel.open) > 0.0))
     prices[:, OBSERVED] = panel.observed
     # An order decided after the close of t pays by what was known then.
     prices[:, HALF_SPREAD] = costs.half_spread + costs.spread_volatility * volatility
