@@ -9,16 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from wealtharena.agents.networks import TorchPolicy
 from wealtharena.core.errors import ExecutionError, TrainingError
 from wealtharena.core.hashing import hash_arrays
-from wealtharena.core.panel import MarketPanel
-from wealtharena.envs import EnvConfig, run_policy
+from wealtharena.envs import run_policy
 from wealtharena.evaluation.metrics import sharpe_ratio
-from wealtharena.settings.models import Algorithm
+from wealtharena.training.environment import reward_scale, training_environment
 from wealtharena.training.export import export_policy
 from wealtharena.training.markets import TrainingMarket
 from wealtharena.training.recipe import build_config, steps_per_iteration
@@ -30,8 +28,6 @@ CHECKPOINT_FOLDER = "rllib"
 POLICY_FILE = "policy.onnx"
 RECORD_FILE = "training.json"
 TIMINGS_FILE = "timings.json"
-
-_UNKNOWN_VOLATILITY = 0.01
 
 OnProgress = Callable[[TrainingProgress], None]
 
@@ -87,12 +83,6 @@ def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingRes
     yield result
 
 
-def reward_scale(panel: MarketPanel) -> float:
-    """One over the median daily volatility of the panel's assets, so that rewards are of order one in every class."""
-    known = panel.volatility[np.isfinite(panel.volatility) & (panel.volatility > 0)]
-    return 1.0 / (float(np.median(known)) if len(known) else _UNKNOWN_VOLATILITY)
-
-
 @dataclass(frozen=True, slots=True)
 class _Best:
     iteration: int
@@ -102,18 +92,7 @@ class _Best:
 
 def _build(job: TrainingJob) -> Any:
     recipe = job.recipe
-    discrete = recipe.algorithm is Algorithm.DQN
-    config = EnvConfig(
-        rules=job.rules,
-        action=recipe.action_kind.value,
-        levels=recipe.position_levels,
-        window=recipe.window,
-        episode_days=job.training.episode_days,
-        symbols_per_episode=1 if discrete else None,
-        reward_scale=reward_scale(job.panel_train),
-        reward=job.reward,
-    )
-
+    config = training_environment(recipe, job.rules, job.reward, job.training, job.panel_train)
     market = TrainingMarket.write(job.panel_train, config, job.seed, _work_folder(job) / "market")
     return build_config(recipe, market, market.spaces(), job.seed, job.training).build_algo()
 
