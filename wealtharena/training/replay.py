@@ -184,7 +184,7 @@ def _joined(first: Columns, second: Columns) -> Columns:
     return {name: np.concatenate([first[name], column]) for name, column in second.items()} if first else second
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _show(
     index: IntArray,
     rows: IntArray,
@@ -205,7 +205,7 @@ def _show(
         _observe(rows[i] + steps[i], assets[i], next_accounts[i], window, observation, observed, next_shown[b])
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _observe(
     row: int,
     own: IntArray,

@@ -13,7 +13,7 @@ from wealtharena.agents.networks.spec import MASK_COLUMN, NetworkSpec
 from wealtharena.execution.columns import ACCOUNT_COLUMNS
 
 _INITIAL_STD = 0.5
-_LOG_STD_RANGE = (-3.0, 0.0)
+LOG_STD_RANGE = (-3.0, 0.0)
 _WHOLE_ACCOUNT = 2
 
 
@@ -39,23 +39,23 @@ class GaussianScores(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(N, 3A): locations, log standard deviations and masks, the input of the masked distributions."""
-        out, mask = self._outputs(observation)
+        return self.from_rows(self.inputs(observation), column(observation, MASK_COLUMN))
+
+    def from_rows(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """``forward`` from what ``inputs`` has made of an observation, and its mask (N, A, 1)."""
+        out, mask = self.head(*self.encoder(rows, mask)), mask.squeeze(-1)
         if self.bounded:
             location = self._squeeze(out[..., 0])
-            log_std = self.log_std.clamp(*_LOG_STD_RANGE).expand_as(location)
+            log_std = self.log_std.clamp(*LOG_STD_RANGE).expand_as(location)
         else:
-            location, log_std = out[..., 0], out[..., 1].clamp(*_LOG_STD_RANGE)
+            location, log_std = out[..., 0], out[..., 1].clamp(*LOG_STD_RANGE)
         return torch.cat([location * mask, log_std * mask, mask], dim=-1)
 
     def scores(self, observation: Tensor) -> Tensor:
         """Deterministic scores (N, A)."""
-        out, mask = self._outputs(observation)
-        return self._squeeze(out[..., 0]) * mask
-
-    def _outputs(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, A, 1 or 2) of the head, and the mask (N, A)."""
         mask = column(observation, MASK_COLUMN)
-        return self.head(*self.encoder(self.inputs(observation), mask)), mask.squeeze(-1)
+        out = self.head(*self.encoder(self.inputs(observation), mask))[..., 0]
+        return self._squeeze(out) * mask.squeeze(-1)
 
     def _squeeze(self, value: Tensor) -> Tensor:
         return self.low + (1.0 - self.low) * (torch.tanh(value) + 1.0) / 2.0
@@ -102,8 +102,11 @@ class LevelValues(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(N, A, L) values; 0 where the mask is 0."""
-        mask = column(observation, MASK_COLUMN)
-        encoded, _ = self.encoder(self.inputs(observation)[..., :-_WHOLE_ACCOUNT], mask)
+        return self.from_rows(self.inputs(observation), column(observation, MASK_COLUMN))
+
+    def from_rows(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """``forward`` from what ``inputs`` has made of an observation, and its mask (N, A, 1)."""
+        encoded, _ = self.encoder(rows[..., :-_WHOLE_ACCOUNT], mask)
         values: Tensor = self.out(encoded) * mask
         return values
 

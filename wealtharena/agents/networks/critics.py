@@ -37,7 +37,10 @@ class PooledActionValue(nn.Module):
 
     def forward(self, observation: Tensor, scores: Tensor) -> Tensor:
         """(N, 1) values of observations (N, A, D) and scores (N, A)."""
-        mask = column(observation, MASK_COLUMN)
-        _, pooled = self.encoder(self.inputs(observation), mask, scores.unsqueeze(-1))
+        return self.from_rows(self.inputs(observation), column(observation, MASK_COLUMN), scores)
+
+    def from_rows(self, rows: Tensor, mask: Tensor, scores: Tensor) -> Tensor:
+        """``forward`` from what ``inputs`` has made of an observation, and its mask (N, A, 1)."""
+        _, pooled = self.encoder(rows, mask, scores.unsqueeze(-1))
         value: Tensor = self.out(self.hidden(pooled))
         return value
