@@ -1,18 +1,13 @@
-"""Advantages, distributions and the replay ring against answers worked out by hand."""
+"""Advantages and distributions against answers worked out by hand."""
 
 import math
 
 import gymnasium
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from wealtharena.training.advantages import generalised_advantages
 from wealtharena.training.distributions import LongOnlySquashedGaussian, MaskedGaussian, SquashedGaussian
-from wealtharena.training.replay import ReplayRing
-from wealtharena.training.transitions import Transitions
 
 
 def column(*values: float) -> torch.Tensor:
@@ -77,36 +72,3 @@ def test_squashed_gaussian_stays_in_range_and_counts_the_jacobian(cls: type[Squa
 
 def test_width_of_the_distribution_inputs() -> None:
     assert MaskedGaussian.required_input_dim(gymnasium.spaces.Box(-1.0, 1.0, (5,))) == 15
-
-
-def transitions(first: int, rows: int) -> Transitions:
-    count = torch.arange(first, first + rows, dtype=torch.float32)[:, None]
-    observation = count[..., None, None].expand(rows, 1, 2, 3).clone()
-    never = torch.zeros(rows, 1, dtype=torch.bool)
-    nothing = torch.empty(0)
-    return Transitions(observation, count, count, observation + 0.5, never, never, nothing, nothing, nothing, nothing)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(1, 7), min_size=1, max_size=12))
-def test_ring_holds_the_latest_transitions_and_keeps_their_columns_together(sizes: list[int]) -> None:
-    ring, total = ReplayRing(capacity=10, seed=0), 0
-    for size in sizes:
-        ring.add(transitions(total, size))
-        total += size
-    drawn = ring.draw(200)
-    assert len(ring) == min(total, 10)
-    assert set(drawn["rewards"].tolist()) <= set(map(float, range(max(0, total - 10), total)))
-    assert torch.equal(drawn["obs"][:, 0, 0], drawn["rewards"])
-    assert torch.equal(drawn["new_obs"][:, 1, 2], drawn["rewards"] + 0.5)
-
-
-def test_ring_draws_the_same_rows_for_the_same_seed_only() -> None:
-    def draw(seed: int) -> np.ndarray:
-        ring = ReplayRing(capacity=50, seed=seed)
-        ring.add(transitions(0, 50))
-        torch.rand(7)  # the global generator plays no part
-        return ring.draw(20)["rewards"].numpy()
-
-    assert np.array_equal(draw(3), draw(3))
-    assert not np.array_equal(draw(3), draw(4))
