@@ -71,6 +71,7 @@ def test_what_an_algorithm_or_a_network_cannot_do_is_refused(overrides: list[str
         (["seed=-1"], r"seed: .*greater than or equal to 0, got -1"),
         (["training.num_workers=0"], r"training\.num_workers: .*greater than 0, got 0"),
         (["training.env_runners=-1"], r"training\.env_runners: .*greater than or equal to 0, got -1"),
+        (["training.env_runners=3"], r"num_accounts of stocks must be a multiple of .*\(3\), got 64"),
         (["training.gpus=1.5"], r"training: gpus must be a whole number above 1, or a share of one GPU, got 1\.5"),
         (["training.ray_address="], r"training\.ray_address: .*valid string"),
         (["training.ray_address=''"], r"training\.ray_address: .*at least 1 character"),

@@ -810,6 +810,17 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _runners_can_share_the_accounts(self) -> "Settings":
+        runners = max(1, self.training.env_runners)
+        for name in (*self.agents, "meta"):
+            accounts = self.recipe_of(name).num_accounts
+            if accounts % runners:
+                raise ValueError(
+                    f"num_accounts of {name} must be a multiple of training.env_runners ({runners}), got {accounts}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _returns_end_with_their_episode(self) -> "Settings":
         for name, agent in self.agents.items():
             if agent.n_step > self.training.episode_days:
