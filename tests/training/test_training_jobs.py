@@ -19,7 +19,8 @@ from wealtharena.agents.networks import MASK_COLUMN, TorchPolicy
 from wealtharena.core.errors import SettingsError, TrainingError
 from wealtharena.execution.market import market_arrays, save_market
 from wealtharena.settings.models import Algorithm
-from wealtharena.training.job import reward_scale, train_policy
+from wealtharena.training.environment import reward_scale
+from wealtharena.training.job import train_policy
 from wealtharena.training.local import load_policy
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
 

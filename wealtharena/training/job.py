@@ -4,8 +4,8 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,22 @@ from wealtharena.envs import run_policy
 from wealtharena.evaluation.metrics import sharpe_ratio
 from wealtharena.training.environment import reward_scale, training_environment
 from wealtharena.training.export import export_policy
+from wealtharena.training.fingerprint import fingerprint
 from wealtharena.training.markets import TrainingMarket
 from wealtharena.training.recipe import build_config, steps_per_iteration
 from wealtharena.training.result import CurveRow, TrainingJob, TrainingProgress, TrainingResult
 from wealtharena.training.seeding import isolated_randomness
+from wealtharena.training.selection import Purpose, derived_seed, is_better
 from wealtharena.training.session import quieten_rllib
+from wealtharena.training.warm_start import load_module, warm_up
+from wealtharena.training.work import CHECKPOINT_FOLDER, Best, Point, TrainingState, WorkFolder, hold
 
-CHECKPOINT_FOLDER = "rllib"
+MARKET_FOLDER = "market"
 POLICY_FILE = "policy.onnx"
 RECORD_FILE = "training.json"
 TIMINGS_FILE = "timings.json"
+
+_UNKNOWN_VOLATILITY = 0.01
 
 OnProgress = Callable[[TrainingProgress], None]
 
@@ -36,92 +42,153 @@ def train_policy(job: TrainingJob, progress: OnProgress | None = None) -> Traini
     """Trains, keeps the policy with the best validation Sharpe ratio, and writes it to ``job.output_dir``.
 
     Writes ``rllib/`` (checkpoint), ``policy.onnx``, ``training.json`` (equal for equal jobs) and ``timings.json``.
+    Goes on where an equal job was killed (see ``wealtharena.training.work``), and tries again after a failure.
     Runs on one thread; the process's random state is as before afterwards. Not for two threads of one process at once.
 
     Raises:
-        TrainingError: a loss or weight is not finite, or the export fails; names agent, iteration and value.
+        TrainingError: a loss or weight is not finite, once more after every retry, or the export fails; names agent,
+            seed, iteration and value.
         SettingsError: figures of the recipe do not fit together.
         DataWindowError: a panel is too short to trade.
     """
+    result: TrainingResult | None = None
     for event in training_events(job):
         if isinstance(event, TrainingResult):
-            return event
-        if progress is not None:
+            result = event
+        elif progress is not None:
             progress(event)
-    raise TrainingError(f"{job.agent.name}: the training ended without a result")
+    if result is None:
+        raise TrainingError(f"{job.agent.name}: the training ended without a result")
+    discard_work(job)
+    return result
 
 
 def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingResult]:
-    """``train_policy`` as it goes: one progress per iteration, then the result."""
-    started = time.perf_counter()
-    job.output_dir.mkdir(parents=True, exist_ok=True)
+    """``train_policy`` as it goes: one progress per iteration, then the result.
+
+    The work folder stays, for whoever else must be done before this training counts: the same job then gives the same
+    result at once. See ``discard_work``.
+    """
     quieten_rllib()
-    with isolated_randomness(job.seed):
-        algorithm = _build(job)
-        try:
-            curve, best = yield from _learn(job, algorithm)
-            algorithm.module.load_state_dict(best.weights)
-            row_width = algorithm.config.observation_space.shape[-1]
-            export_policy(algorithm.module.scoring_network, row_width, job.output_dir / POLICY_FILE)
-        finally:
-            algorithm.stop()
-            shutil.rmtree(_work_folder(job), ignore_errors=True)
-    result = TrainingResult(
-        agent=job.agent.name,
-        seed=job.seed,
-        final_reward=curve[-1].episode_return_mean,
-        best_iteration=best.iteration,
-        validation_sharpe=best.sharpe,
-        curve=tuple(curve),
-        weights_hash=_weights_hash(best.weights),
-        checkpoint=job.output_dir / CHECKPOINT_FOLDER,
-        policy=job.output_dir / POLICY_FILE,
-        record=job.output_dir / RECORD_FILE,
-        seconds=time.perf_counter() - started,
-    )
-    _write_records(job, result)
-    yield result
+    with hold(job.work_dir, fingerprint(job)) as work:
+        state = work.finished_state(job.output_dir)
+        if state is None:
+            training = _Training(job, work)
+            yield from training.events()
+            state = training.state
+            _write_results(job, work, state)
+            work.mark_finished(state, job.output_dir)
+    yield _result(job, state)
 
 
-@dataclass(frozen=True, slots=True)
-class _Best:
-    iteration: int
-    sharpe: float
-    weights: dict[str, torch.Tensor]
+def discard_work(job: TrainingJob) -> None:
+    """Removes what a training left beside its results."""
+    with hold(job.work_dir, "") as work:
+        work.discard()
 
 
-def _build(job: TrainingJob) -> Any:
-    recipe = job.recipe
-    config = training_environment(recipe, job.rules, job.reward, job.training, job.panel_train)
-    market = TrainingMarket.write(job.panel_train, config, job.seed, _work_folder(job) / "market")
-    return build_config(recipe, market, market.spaces(), job.seed, job.training).build_algo()
+class _Training:
+    """A job on its way: begins at its last point, and after a failure once more at its best one."""
 
+    def __init__(self, job: TrainingJob, work: WorkFolder) -> None:
+        self.state = TrainingState()
+        self._job, self._work = job, work
+        per_iteration = steps_per_iteration(job.recipe)
+        self._iterations = math.ceil(job.recipe.env_steps / per_iteration)
+        self._total_steps = self._iterations * per_iteration
+        count = job.training.evaluations
+        self._evaluated = {math.ceil(k * self._iterations / count) for k in range(1, count + 1)}
 
-def _work_folder(job: TrainingJob) -> Path:
-    return job.output_dir.parent / f"{job.output_dir.name}-work"
+    def events(self) -> Iterator[TrainingProgress]:
+        """Trains to the end; ``state`` is then the final one.
 
+        Raises:
+            TrainingError: the last attempt failed too.
+        """
+        point = self._work.latest_point()
+        self.state = point.state if point else TrainingState()
+        is_done = False
+        while not is_done:
+            try:
+                yield from self._attempt(point)
+                is_done = True
+            except (ExecutionError, TrainingError) as error:
+                point = self._back_to_the_best(error)
 
-def _learn(job: TrainingJob, algorithm: Any) -> Generator[TrainingProgress, None, tuple[list[CurveRow], _Best]]:
-    per_iteration = steps_per_iteration(job.recipe)
-    iterations = math.ceil(job.recipe.env_steps / per_iteration)
-    evaluated = {math.ceil(k * iterations / job.training.evaluations) for k in range(1, job.training.evaluations + 1)}
-    curve: list[CurveRow] = []
-    started = time.perf_counter()
-    best: _Best | None = None
-    for iteration in range(1, iterations + 1):
+    def _attempt(self, point: Point | None) -> Iterator[TrainingProgress]:
+        job, failures = self._job, len(self.state.failures)
+        seed = derived_seed(job.seed, Purpose.RETRY, failures) if failures else job.seed
+        with isolated_randomness(seed):
+            algorithm = _build(job, seed)
+            try:
+                if point is None:
+                    self.state = replace(self.state, warm_start=warm_up(job, algorithm.module))
+                else:
+                    algorithm.restore_from_path(str(point.checkpoint))
+                    if len(point.state.failures) < failures:
+                        algorithm.explore_anew(seed)
+                yield from self._learn(algorithm)
+            finally:
+                algorithm.stop()
+
+    def _back_to_the_best(self, error: Exception) -> Point | None:
+        """The point to try again from, None for the beginning; ``state`` is set back to it."""
+        failures = (*self.state.failures, str(error))
+        if len(failures) > self._job.training.max_retries:
+            before = "".join(f"; attempt {number}: {text}" for number, text in enumerate(failures[:-1], start=1))
+            raise TrainingError(f"{error}{before}") from error
+        point = self._work.best_point(self.state)
+        seconds = self.state.seconds
+        self.state = replace(point.state if point else TrainingState(), failures=failures, seconds=seconds)
+        return point
+
+    def _learn(self, algorithm: Any) -> Iterator[TrainingProgress]:
+        job, first = self._job, self.state.iteration
+        started = saved = time.perf_counter()
+        seconds_before = self.state.seconds
+        while self.state.iteration < self._iterations and not self._patience_is_over():
+            row, is_best = self._iterate(algorithm)
+            now = time.perf_counter()
+            self.state = replace(self.state, seconds=seconds_before + now - started)
+            if is_best or now - saved >= job.training.checkpoint_seconds:
+                self._work.write_point(self.state, lambda folder: algorithm.save_to_path(str(folder.resolve())))
+                saved = time.perf_counter()
+            rate = (self.state.iteration - first) * steps_per_iteration(job.recipe) / (now - started)
+            attempt = len(self.state.failures) + 1
+            yield TrainingProgress(job.agent.name, job.seed, row, self._total_steps, rate, attempt)
+
+    def _iterate(self, algorithm: Any) -> tuple[CurveRow, bool]:
+        """One more row, and whether the policy is the best one so far."""
+        job, iteration = self._job, self.state.iteration + 1
         losses = _train_once(job, algorithm, iteration)
-        episode_return = algorithm.episode_return_mean()
-        sharpe = _validation_sharpe(job, algorithm) if iteration in evaluated else None
-        if sharpe is not None and (best is None or _better(sharpe, best.sharpe)):
-            best = _Best(iteration, sharpe, _copied_weights(algorithm))
-            _save(algorithm, job.output_dir / CHECKPOINT_FOLDER)
-        steps = iteration * per_iteration
-        terms, limits = algorithm.session_statistics()
-        curve.append(CurveRow(iteration, steps, episode_return, *losses, sharpe, terms, limits))
-        rate = steps / (time.perf_counter() - started)
-        yield TrainingProgress(job.agent.name, job.seed, curve[-1], iterations * per_iteration, rate)
-    assert best is not None  # noqa: S101 - the last iteration is always evaluated
-    return curve, best
+        sharpe = _validation_sharpe(job, algorithm) if iteration in self._evaluated else None
+        row = _row(algorithm, iteration, iteration * steps_per_iteration(job.recipe), losses, sharpe)
+        self.state = self.state.with_row(row)
+        best = self.state.best
+        if sharpe is None or (best is not None and not is_better(sharpe, best.sharpe)):
+            return row, False
+        best = Best(iteration, sharpe, self.state.point_name, _weights_hash(algorithm.module))
+        self.state = replace(self.state, best=best)
+        return row, True
+
+    def _patience_is_over(self) -> bool:
+        patience = self._job.training.patience
+        return patience is not None and self.state.evaluations_since_best >= patience
+
+
+def _build(job: TrainingJob, seed: int) -> Any:
+    recipe, training = job.recipe, job.training
+    config = training_environment(recipe, job.rules, job.reward, training, job.panel_train)
+    market = TrainingMarket.write(job.panel_train, config, seed, job.work_dir / MARKET_FOLDER)
+    return build_config(recipe, market, market.spaces(), seed, training).build_algo()
+
+
+def _row(
+    algorithm: Any, iteration: int, env_steps: int, losses: tuple[float, float, float], sharpe: float | None
+) -> CurveRow:
+    mean = algorithm.episode_return_mean()
+    terms, limits = algorithm.session_statistics()
+    return CurveRow(iteration, env_steps, mean, *losses, sharpe, terms, limits)
 
 
 def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> tuple[float, float, float]:
@@ -129,7 +196,7 @@ def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> tuple[float
     try:
         results = algorithm.train().get("learners", {}).get("default_policy", {})
     except (ExecutionError, TrainingError) as error:
-        raise TrainingError(f"{job.agent.name}: iteration {iteration}: {error}") from error
+        raise TrainingError(f"{_name(job)}: iteration {iteration}: {error}") from error
     for name in ("total_loss", "policy_loss", "vf_loss", "qf_loss", "entropy"):
         if not math.isfinite(float(results.get(name, 0.0))):
             raise _not_finite(job, iteration, name, float(results[name]))
@@ -142,53 +209,85 @@ def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> tuple[float
 
 
 def _not_finite(job: TrainingJob, iteration: int, name: str, value: float) -> TrainingError:
-    return TrainingError(f"{job.agent.name}: {name} must be finite, got {value} in iteration {iteration}")
+    return TrainingError(f"{_name(job)}: {name} must be finite, got {value} in iteration {iteration}")
+
+
+def _name(job: TrainingJob) -> str:
+    return f"{job.agent.name}: seed {job.seed}"
 
 
 def _validation_sharpe(job: TrainingJob, algorithm: Any) -> float:
-    panel = job.panel_validation
-    policy = TorchPolicy(algorithm.module.scoring_network)
-    path = run_policy(policy.act, panel, 1, len(panel.dates) - 1, job.rules)
+    panel, window = job.panel_validation, job.recipe.window
+    act = TorchPolicy(algorithm.module.scoring_network).act
+    last = len(panel.dates) - 1
+    path = run_policy(act, panel, window, last, job.rules, window=window, actions=job.recipe.action_kind)
     return sharpe_ratio(path.excess_returns, panel.annualisation)
 
 
-def _better(sharpe: float, than: float) -> bool:
-    """An undefined ratio is worse than any other; a tie keeps the earlier policy."""
-    return math.isfinite(sharpe) and (not math.isfinite(than) or sharpe > than)
+def _weights_hash(module: Any) -> str:
+    weights = module.state_dict()
+    return hash_arrays(weights[name].cpu().numpy() for name in sorted(weights))
 
 
-def _copied_weights(algorithm: Any) -> dict[str, torch.Tensor]:
-    return {name: weights.clone() for name, weights in algorithm.module.state_dict().items()}
+def _write_results(job: TrainingJob, work: WorkFolder, state: TrainingState) -> None:
+    best = work.best_point(state)
+    if best is None:
+        raise TrainingError(f"{_name(job)}: the point of the best policy in {work.folder} is gone")
+    checkpoint = job.output_dir / CHECKPOINT_FOLDER
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    shutil.copytree(best.checkpoint, checkpoint)
+    with isolated_randomness(job.seed):
+        module = load_module(checkpoint)
+        export_policy(module.scoring_network, module.observation_space.shape[-1], job.output_dir / POLICY_FILE)
+    result = _result(job, state)
+    _write_json(result.record, _record(job, result))
+    timings = {"seconds": result.seconds, "steps_per_second": result.steps_per_second}
+    _write_json(job.output_dir / TIMINGS_FILE, timings)
 
 
-def _weights_hash(weights: dict[str, torch.Tensor]) -> str:
-    return hash_arrays(weights[name].numpy() for name in sorted(weights))
+def _result(job: TrainingJob, state: TrainingState) -> TrainingResult:
+    assert state.best is not None  # noqa: S101 - the last iteration is always evaluated
+    return TrainingResult(
+        agent=job.agent.name,
+        seed=job.seed,
+        final_reward=state.curve[-1].episode_return_mean,
+        best_iteration=state.best.iteration,
+        validation_sharpe=state.best.sharpe,
+        curve=state.curve,
+        weights_hash=state.best.weights_hash,
+        checkpoint=job.output_dir / CHECKPOINT_FOLDER,
+        policy=job.output_dir / POLICY_FILE,
+        record=job.output_dir / RECORD_FILE,
+        seconds=state.seconds,
+        failures=state.failures,
+        warm_start=state.warm_start,
+    )
 
 
-def _save(algorithm: Any, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    algorithm.save_to_path(str(folder.resolve()))
-
-
-def _write_records(job: TrainingJob, result: TrainingResult) -> None:
-    record = {
+def _record(job: TrainingJob, result: TrainingResult) -> dict[str, Any]:
+    return {
         "agent": result.agent,
         "algorithm": job.recipe.algorithm,
+        "engine": job.training.engine,
         "recipe": job.recipe.model_dump(mode="json"),
         "seed": job.seed,
         "feature_names": job.panel_train.feature_names,
         "reward": asdict(job.reward),
         "reward_scale": reward_scale(job.panel_train),
         "rules": asdict(job.rules),
+        "warm_start": result.warm_start,
+        "attempts": result.attempts,
+        "failures": result.failures,
         "best_iteration": result.best_iteration,
         "validation_sharpe": _json_number(result.validation_sharpe),
         "final_reward": _json_number(result.final_reward),
         "weights_hash": result.weights_hash,
         "curve": [_json_values(asdict(row)) for row in result.curve],
     }
-    result.record.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-    timings = {"seconds": result.seconds, "steps_per_second": result.steps_per_second}
-    (job.output_dir / TIMINGS_FILE).write_text(json.dumps(timings, indent=1) + "\n")
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def _json_values(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import numpy as np
+import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
@@ -147,6 +149,15 @@ class MarketTraining:
         cast(Any, super()).set_state(state)
         if EXACT in state:
             self.set_exact_state(state[EXACT])
+
+    def explore_anew(self, seed: int) -> None:
+        """Go on with other random actions: the generators that they are drawn from begin at ``seed``."""
+        states = self._runners.get_states()
+        for stream, state in enumerate(states):
+            if state is not None:
+                drawn = int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
+                state["generator"] = torch.Generator().manual_seed(drawn).get_state().numpy()
+        self._runners.set_states(states)
 
     def exact_state(self) -> dict[str, Any]:
         """What RLlib's state leaves out; algorithms with more to remember add to it."""

@@ -1,9 +1,9 @@
 """What a training keeps beside its results until it is done: points to go on from, and a mark that it has ended.
 
-``<output>-work/`` holds ``points/<attempt>-<iteration>/``, each an RLlib checkpoint (``rllib/``) with the job's own state
-(``state.json``), and ``finished.json`` once the results are written. A folder appears whole or not at all: it is written
-under another name, brought to the disk and renamed. ``sums.json`` in it carries the SHA-256 of every file and the
-fingerprint of the job; nothing is unpickled before they hold, and what does not fit the job is removed. One process
+``<output>-work/`` holds ``points/<failures>-<iteration>/``, each an RLlib checkpoint (``rllib/``) with the job's own
+state (``state.json``), and ``finished.json`` once the results are written. A point appears whole or not at all: it is
+written under another name, brought to the disk and renamed. ``sums.json`` in it carries the SHA-256 of every file and
+the fingerprint of the job; nothing is unpickled before they hold, and what does not fit the job is removed. One process
 works in the folder at a time: a lock that dies with its holder keeps a killed training's last gasps from the next one.
 """
 
@@ -32,11 +32,19 @@ _UNFINISHED = ".unfinished-"
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The evaluation that did best so far: its iteration, its validation Sharpe ratio, and the point made there."""
+    """The evaluation that did best so far.
+
+    Attributes:
+        iteration: from 1.
+        sharpe: on the validation window; NaN where undefined.
+        point: name of the point made there.
+        weights_hash: SHA-256 of the module's parameters.
+    """
 
     iteration: int
     sharpe: float
     point: str
+    weights_hash: str
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,14 @@ class TrainingState:
         best: None before the first evaluation.
         failures: reason per attempt that failed.
         seconds: wall time so far, of all processes that worked on it; of no influence on the results.
+        warm_start: what became of the policy to begin with, in words.
     """
 
     curve: tuple[CurveRow, ...] = ()
     best: Best | None = None
     failures: tuple[str, ...] = ()
     seconds: float = 0.0
+    warm_start: str = ""
 
     @property
     def iteration(self) -> int:
