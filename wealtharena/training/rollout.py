@@ -1,5 +1,7 @@
 """Accounts that trade with an RLModule: whole arrays, no episode objects, one forward pass per session."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium
@@ -80,11 +82,11 @@ class TradingAccounts:
         """
         record = _Record(num_sessions, self._env, self._observation)
         policy = _Policy(module, self._generator, explore)
-        with torch.inference_mode():
+        with policy.acting(), torch.inference_mode():
             for session in range(num_sessions):
                 seen = record.trail[session]
                 if random_actions:
-                    shadow_action, choice = None, (self._random_actions(), _NOTHING, _NOTHING)
+                    shadow_action, choice = None, (self._random_actions(), _NOTHING)
                 elif self._shadow is None:
                     shadow_action, choice = None, policy.act(seen, self.steps * runners)
                 else:
@@ -95,7 +97,7 @@ class TradingAccounts:
                     self._shadow.trade(shadow_action, self._env, record.rewards[session])
         self.statistics.add(record.terms, record.limits, record.ended)
         self.statistics.add_returns(record.finished, self._returns.copy())
-        return record.transitions()
+        return record.transitions(policy)
 
     def get_state(self) -> dict[str, Any]:
         """Everything that influences the future."""
@@ -180,14 +182,32 @@ class _Policy:
             module.get_exploration_action_dist_cls() if explore else module.get_inference_action_dist_cls()
         )
 
-    def act(self, seen: Tensor, clock: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Actions, parameters of their distribution and log-probabilities; the last two empty if there is none."""
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """The module in evaluation mode; setting it for every session anew, as RLlib does, costs more than acting."""
+        was_training = self._module.training
+        self._module.eval()
+        try:
+            yield
+        finally:
+            self._module.train(was_training)
+
+    def act(self, seen: Tensor, clock: int) -> tuple[Tensor, Tensor]:
+        """Actions and parameters of their distribution, empty if there is none."""
         out = self._forward(seen, clock)
         if Columns.ACTIONS in out:
-            return out[Columns.ACTIONS].cpu(), _NOTHING, _NOTHING
+            return out[Columns.ACTIONS].cpu(), _NOTHING
         return self._draw(out[Columns.ACTION_DIST_INPUTS].cpu())
 
-    def act_with_shadow(self, seen: Tensor, shadow: Tensor, clock: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def log_probabilities(self, actions: Tensor, inputs: Tensor) -> Tensor:
+        """(S, N) of actions that were drawn with parameters (S, N, ...); empty if they were not drawn."""
+        if not (self._explore and inputs.numel()):
+            return _NOTHING
+        distribution = self._distribution.from_logits(inputs.flatten(0, 1))
+        logp: Tensor = distribution.logp(actions.flatten(0, 1))
+        return logp.reshape(actions.shape[:2])
+
+    def act_with_shadow(self, seen: Tensor, shadow: Tensor, clock: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Mean actions of the shadows, and ``act`` for the accounts, in one forward pass."""
         inputs = self._forward(torch.cat((seen, shadow)), clock)[Columns.ACTION_DIST_INPUTS].cpu()
         count = len(seen)
@@ -197,18 +217,17 @@ class _Policy:
     def _forward(self, seen: Tensor, clock: int) -> dict[str, Tensor]:
         batch = {Columns.OBS: seen.to(self._device)}
         out: dict[str, Tensor] = (
-            self._module.forward_exploration(batch, t=clock, generator=self._generator)
+            self._module._forward_exploration(batch, t=clock, generator=self._generator)
             if self._explore
-            else self._module.forward_inference(batch)
+            else self._module._forward_inference(batch)
         )
         return out
 
-    def _draw(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _draw(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         distribution = self._distribution.from_logits(inputs)
         if not self._explore:
-            return distribution.to_deterministic().sample(), inputs, _NOTHING
-        action = distribution.sample(generator=self._generator)
-        return action, inputs, distribution.logp(action)
+            return distribution.to_deterministic().sample(), inputs
+        return distribution.sample(generator=self._generator), inputs
 
 
 class _Record:
@@ -232,7 +251,7 @@ class _Record:
         self._decisions: list[Tensor] = []
 
     def decided(self, session: int, *decision: Tensor) -> None:
-        """Actions, distribution inputs and log-probabilities (N, ...)."""
+        """Actions and distribution inputs (N, ...)."""
         if session == 0:
             sessions = len(self.rewards)
             # Made outside inference mode: what is learned from must be able to enter a gradient.
@@ -257,7 +276,7 @@ class _Record:
         if session + 1 < len(self._rows):
             self._rows[session + 1], self._assets[session + 1] = env.accounts.state["row"], env.accounts.assets
 
-    def transitions(self) -> Transitions:
+    def transitions(self, policy: _Policy) -> Transitions:
         """The whole; raises TrainingError if something is not finite."""
         _require_finite("observations", self.trail)
         _require_finite("rewards", self.rewards)
@@ -266,7 +285,8 @@ class _Record:
             _require_finite("observations", torch.from_numpy(np.stack(self.final)))
             following = following.clone()
             following.numpy()[self.ended] = self.final
-        actions, inputs, logp = self._decisions
+        actions, inputs = self._decisions
+        logp = policy.log_probabilities(actions, inputs)
         return Transitions(
             self.trail[:-1], actions, self.rewards, following,
             torch.from_numpy(self._terminated), torch.from_numpy(self.ended), inputs, logp,
