@@ -1,6 +1,7 @@
 """Updates without RLlib's bookkeeping: its losses, optimizers, schedules and metrics, from one batch of tensors."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ class LeanLearner:
 
     ``update`` takes a batch of tensors instead of episodes: no connectors, no copies by slice and concatenation, rows
     drawn by a generator of the learner's own, and one entry in the metrics per update instead of one per minibatch.
-    What a minibatch does is ``learn_minibatch``; by default RLlib's own loss of the learner that this is mixed into.
+    What a minibatch does is ``minibatch_step``; by default RLlib's own loss of the learner that this is mixed into.
     """
 
     config: Any
@@ -76,10 +77,9 @@ class LeanLearner:
         logger, self.metrics = self.metrics, _LatestValues()
         steps = 0
         try:
+            step = self.minibatch_step(module_id, columns)
             for rows in self._minibatches(_rows(columns), size, num_epochs, shuffle_batch_per_epoch):
-                minibatch = columns if rows is None else {name: values[rows] for name, values in columns.items()}
-                loss = self.learn_minibatch(module_id, minibatch)
-                self.metrics.log_value((module_id, self.TOTAL_LOSS_KEY), loss)
+                self.metrics.log_value((module_id, self.TOTAL_LOSS_KEY), step(rows))
                 steps += size
         finally:
             latest, self.metrics = self.metrics, logger
@@ -88,6 +88,15 @@ class LeanLearner:
         self._log_steps(module_id, size, steps, env_steps)
         self.after_gradient_based_update(timesteps=timesteps or {})
         return None if _no_metrics_reduce else self.metrics.reduce()
+
+    def minibatch_step(self, module_id: str, columns: Minibatch) -> Callable[[Tensor | None], Tensor | float]:
+        """What ``update`` calls with the rows of each minibatch, None for all: it takes a step and returns the loss."""
+
+        def step(rows: Tensor | None) -> Tensor:
+            minibatch = columns if rows is None else {name: values[rows] for name, values in columns.items()}
+            return self.learn_minibatch(module_id, minibatch)
+
+        return step
 
     def learn_minibatch(self, module_id: str, minibatch: Minibatch) -> Tensor:
         """One gradient step on ``minibatch``; returns the loss before it.
@@ -98,7 +107,7 @@ class LeanLearner:
         batch = {module_id: minibatch}
         losses = self.compute_losses(fwd_out=self.module.forward_train(batch), batch=batch)
         loss: Tensor = losses[module_id].detach()
-        self.require_finite(loss, "loss")
+        self.require_finite(loss, self.TOTAL_LOSS_KEY)
         self.apply_checked(module_id, self.compute_gradients(losses))
         return loss
 
@@ -112,13 +121,14 @@ class LeanLearner:
             self._name_what_is_not_finite(module_id, gradients)
         if self.config.grad_clip is not None or self.config.log_gradients:
             for parameter, gradient in self.postprocess_gradients(gradients).items():
-                parameter.grad = gradient
+                if gradient is not parameter.grad:
+                    parameter.grad.copy_(gradient)
         for _, optimizer in self.get_optimizers_for_module(module_id):
             optimizer.step()
 
-    def require_finite(self, value: Tensor, name: str) -> None:
+    def require_finite(self, value: Tensor | float, name: str) -> None:
         """Refuses a NaN or infinite scalar."""
-        if not torch.isfinite(value):
+        if not math.isfinite(value):
             raise TrainingError(f"{name} must be finite, got {float(value)}")
 
     def exact_state(self) -> dict[str, Any]:

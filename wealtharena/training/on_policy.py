@@ -2,16 +2,13 @@
 
 from typing import Any
 
-import torch
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
-from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.learner.learner import ENTROPY_KEY, POLICY_LOSS_KEY, VF_LOSS_KEY
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from torch import Tensor
 
-from wealtharena.training.advantages import generalised_advantages
-from wealtharena.training.lean import LeanLearner
+from wealtharena.training.advantages import following_values, generalised_advantages
+from wealtharena.training.lean_on_policy import INPUTS, LeanA2CLearner, LeanPPOLearner
 from wealtharena.training.learning import MarketConfig, MarketTraining
 from wealtharena.training.transitions import Transitions
 
@@ -47,31 +44,24 @@ class MarketPPO(MarketTraining, PPO):
         )
 
     def _batch(self, sampled: Transitions) -> dict[str, Tensor]:
-        with torch.no_grad():
-            values = self._values(sampled.observations)
-            next_values = self._values(sampled.next_observations)
+        learner, config = self._learner, self.config
+        observations = sampled.observations.flatten(0, 1)
+        inputs = learner.inputs(observations)
+        values = learner.values(inputs).reshape(sampled.rewards.shape)
+        next_values = following_values(sampled, values, lambda rows: learner.values(learner.inputs(rows)))
         advantages, targets = generalised_advantages(
-            sampled.rewards,
-            values,
-            next_values,
-            sampled.terminated,
-            sampled.ended,
-            self.config.gamma,
-            self.config.lambda_,
+            sampled.rewards, values, next_values, sampled.terminated, sampled.ended, config.gamma, config.lambda_
         )
         normalised = (advantages - advantages.mean()) / advantages.std().clamp(min=1e-4)
         return {
-            Columns.OBS: sampled.observations.flatten(0, 1),
+            Columns.OBS: observations,
+            INPUTS: inputs,
             Columns.ACTIONS: sampled.actions.flatten(0, 1),
             Columns.ACTION_DIST_INPUTS: sampled.action_inputs.flatten(0, 1),
             Columns.ACTION_LOGP: sampled.action_logp.flatten(),
             Columns.ADVANTAGES: normalised.flatten(),
             Columns.VALUE_TARGETS: targets.flatten(),
         }
-
-    def _values(self, observations: Tensor) -> Tensor:
-        values: Tensor = self.module.compute_values({Columns.OBS: observations.flatten(0, 1)})
-        return values.reshape(observations.shape[:2])
 
 
 class MarketA2CConfig(MarketPPOConfig):
@@ -99,65 +89,3 @@ class MarketA2C(MarketPPO):
     def get_default_config(cls) -> MarketA2CConfig:
         """Settings before anyone changed them."""
         return MarketA2CConfig()
-
-
-class A2CTorchLearner(PPOTorchLearner):
-    """RMSprop on the policy gradient, the squared error of the value and the entropy; no ratio, no clipping."""
-
-    def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """RMSprop with the constants of the paper's authors."""
-        params = self.get_parameters(self._module[module_id])
-        self.register_optimizer(
-            module_id=module_id,
-            optimizer=torch.optim.RMSprop(params, alpha=0.99, eps=1e-5),
-            params=params,
-            lr_or_lr_schedule=config.lr,
-        )
-
-    def compute_loss_for_module(
-        self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]
-    ) -> Tensor:
-        """The scalar loss of one module."""
-        module = self.module[module_id].unwrapped()
-        distribution = module.get_train_action_dist_cls().from_logits(fwd_out[Columns.ACTION_DIST_INPUTS])
-        policy_loss = -(batch[Columns.ADVANTAGES] * distribution.logp(batch[Columns.ACTIONS])).mean()
-        value_loss = (module.compute_values(batch) - batch[Columns.VALUE_TARGETS]).pow(2).mean()
-        entropy = distribution.entropy().mean()
-        self.metrics.log_dict(
-            {POLICY_LOSS_KEY: policy_loss, VF_LOSS_KEY: value_loss, ENTROPY_KEY: entropy}, key=module_id, window=1
-        )
-        coefficient = self.entropy_coeff_schedulers_per_module[module_id].get_current_value()
-        loss: Tensor = policy_loss + config.vf_loss_coeff * value_loss - coefficient * entropy
-        return loss
-
-    def _update_module_kl_coeff(self, **_: Any) -> None:
-        """A2C has no divergence term."""
-
-
-class LeanPPOLearner(LeanLearner, PPOTorchLearner):
-    """PPO from whole arrays."""
-
-    def exact_state(self) -> dict[str, Any]:
-        """What influences the future and is not in RLlib's ``get_state``."""
-        return {
-            **super().exact_state(),
-            "kl_coefficients": {name: float(value) for name, value in self.curr_kl_coeffs_per_module.items()},
-            "entropy_coefficients": {
-                name: float(schedule.get_current_value())
-                for name, schedule in self.entropy_coeff_schedulers_per_module.items()
-            },
-        }
-
-    def set_exact_state(self, state: dict[str, Any]) -> None:
-        """Continues where ``exact_state`` was taken."""
-        super().set_exact_state(state)
-        for name, value in state["kl_coefficients"].items():
-            self.curr_kl_coeffs_per_module[name].fill_(value)
-        for name, value in state["entropy_coefficients"].items():
-            schedule = self.entropy_coeff_schedulers_per_module[name]
-            if schedule.use_schedule:
-                schedule.get_current_value().fill_(value)
-
-
-class LeanA2CLearner(LeanPPOLearner, A2CTorchLearner):
-    """A2C from whole arrays."""

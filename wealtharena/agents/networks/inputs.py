@@ -19,7 +19,7 @@ class ScaledRows(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        self._window, self._shown = spec.window, spec.shown_features
+        self.window, self._shown = spec.window, spec.shown_features
         mean, deviation = torch.zeros(spec.row_width), torch.ones(spec.row_width)
         if spec.statistics is not None:
             mean[: self._shown] = torch.tensor(spec.statistics.mean, dtype=torch.float32).repeat(spec.window)
@@ -32,10 +32,10 @@ class ScaledRows(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """Rows (N, A, D) of observations (N, A, D)."""
         rows = (observation - self.mean).mul_(self.factor).clamp_(-INPUT_LIMIT, INPUT_LIMIT)
-        return rows if self._window == 1 else self._without_unobserved(observation, rows)
+        return rows if self.window == 1 else self._without_unobserved(observation, rows)
 
     def _without_unobserved(self, observation: Tensor, rows: Tensor) -> Tensor:
-        sessions = split_last(observation[..., :-ACCOUNT_COLUMNS], self._window)
+        sessions = split_last(observation[..., :-ACCOUNT_COLUMNS], self.window)
         observed = (sessions != 0.0).any(-1, keepdim=True)
-        features = split_last(rows[..., :-ACCOUNT_COLUMNS], self._window) * observed
+        features = split_last(rows[..., :-ACCOUNT_COLUMNS], self.window) * observed
         return torch.cat([features.flatten(-2), rows[..., -ACCOUNT_COLUMNS:]], dim=-1)
