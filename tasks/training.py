@@ -95,8 +95,8 @@ def train_agent(night: Night, agent: str) -> TrainingReceipt:
     panel, windows = market.panel, market.windows
     recipe = night.settings.agents[agent]
     train = panel.rows(*windows.train)
-    # One row more: a decision needs the close before the window's first session.
-    validation = panel.rows(windows.validation[0] - 1, windows.validation[1])
+    # Some rows more: the first decision, after the close before the window, sees so many sessions.
+    validation = panel.rows(windows.validation[0] - recipe.window, windows.validation[1])
     dates = {"training": window_dates(panel, windows.train), "validation": window_dates(panel, windows.validation)}
     return train_once(night, agent, recipe, train, validation, market.rules, dates)
 
@@ -183,6 +183,8 @@ def _write_bundle(night: Night, job: TrainingJob, result: TrainingResult, dates:
         kind=ModelKind.POLICY,
         algorithm=str(job.recipe.algorithm),
         feature_names=job.panel_train.feature_names,
+        window=job.recipe.window,
+        actions=job.recipe.action_kind,
         symbols=job.panel_train.symbols,
         rules=job.rules,
         settings_hash=settings_hash(night.settings),

@@ -14,64 +14,39 @@ from wealtharena.agents.networks import (
     observation_statistics,
 )
 from wealtharena.agents.networks.inputs import ScaledRows
-from wealtharena.core.panel import AssetCosts, MarketPanel
 
 COLUMNS = np.array([0.0, 1.0, 0.1, -0.2])  # of the account: position, mask, gross exposure, drawdown
 
 
-def panel_of(features: np.ndarray, observed: np.ndarray | None = None) -> MarketPanel:
-    """A market with these features (T, A, F)."""
-    shape = features.shape[:2]
-    seen = np.ones(shape, np.bool_) if observed is None else observed
-    return MarketPanel(
-        dates=np.datetime64("2020-01-01", "D") + np.arange(len(features)),
-        symbols=tuple(f"A{k}" for k in range(shape[1])),
-        feature_names=tuple(f"f{k}" for k in range(features.shape[2])),
-        features=np.where(seen[:, :, None], features, 0.0).astype(np.float32),
-        open=np.ones(shape),
-        close=np.ones(shape),
-        tradable=np.ones(shape, np.bool_),
-        observed=seen,
-        delisted=np.zeros(shape, np.bool_),
-        dollar_volume=np.ones(shape),
-        volatility=np.ones(shape),
-        costs=AssetCosts.flat(shape[1], 0.0),
-        annualisation=252,
-    )
+def statistics_of(features: np.ndarray, observed: np.ndarray | None = None) -> ObservationStatistics:
+    """Of features (T, A, F)."""
+    seen = np.ones(features.shape[:2], np.bool_) if observed is None else observed
+    return observation_statistics(features.astype(np.float32), seen)
 
 
 def test_mean_and_deviation_are_of_what_is_observed() -> None:
     features = np.array([[[1.0, 10.0], [3.0, 30.0]], [[7.0, 99.0], [5.0, 50.0]]])
     observed = np.array([[True, True], [False, True]])
-    statistics = observation_statistics(panel_of(features, observed))
+    statistics = statistics_of(features, observed)
     assert statistics.mean == pytest.approx((3.0, 30.0))
     assert statistics.deviation == pytest.approx((np.std([1, 3, 5]), np.std([10, 30, 50])))
 
 
-def test_later_sessions_do_not_count() -> None:
-    features = np.random.default_rng(1).normal(size=(50, 3, 2))
-    elsewhere = features.copy()
-    elsewhere[30:] = 1e6
-    assert observation_statistics(panel_of(features).rows(0, 30)) == observation_statistics(
-        panel_of(elsewhere).rows(0, 30)
-    )
-
-
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6, -3.7])
 def test_a_constant_feature_keeps_its_scale(value: float) -> None:
-    statistics = observation_statistics(panel_of(np.full((40, 3, 1), value)))
+    statistics = statistics_of(np.full((40, 3, 1), value))
     assert statistics.mean == pytest.approx((value,))
     assert statistics.deviation == (1.0,)
 
 
 def test_a_small_feature_is_not_taken_for_a_constant() -> None:
     features = 1e-4 * np.random.default_rng(1).normal(size=(500, 2, 1))
-    assert observation_statistics(panel_of(features)).deviation[0] == pytest.approx(1e-4, rel=0.1)
+    assert statistics_of(features).deviation[0] == pytest.approx(1e-4, rel=0.1)
 
 
 def test_where_nothing_is_observed_nothing_is_scaled() -> None:
-    nothing = panel_of(np.ones((3, 2, 2)), np.zeros((3, 2), np.bool_))
-    assert observation_statistics(nothing) == ObservationStatistics((0.0, 0.0), (1.0, 1.0))
+    nothing = statistics_of(np.ones((3, 2, 2)), np.zeros((3, 2), np.bool_))
+    assert nothing == ObservationStatistics((0.0, 0.0), (1.0, 1.0))
 
 
 def test_rows_are_scaled_feature_by_feature_and_session_by_session_but_the_account_is_not() -> None:
@@ -107,8 +82,8 @@ def test_a_policy_decides_alike_in_whatever_units_its_features_come() -> None:
     rng = np.random.default_rng(2)
     features = rng.normal(size=(300, 4, 3))
     units, offsets = np.array([1e3, 1e-3, 1.0]), np.array([50.0, 0.0, -7.0])
-    spec = NetworkSpec(3, (8,), statistics=observation_statistics(panel_of(features)))
-    elsewhere = replace(spec, statistics=observation_statistics(panel_of(features * units + offsets)))
+    spec = NetworkSpec(3, (8,), statistics=statistics_of(features))
+    elsewhere = replace(spec, statistics=statistics_of(features * units + offsets))
     one, other = (GaussianScores(item, low=-1.0, bounded=True) for item in (spec, elsewhere))
     learned = {name: value for name, value in one.state_dict().items() if not name.startswith("inputs.")}
     other.load_state_dict(learned, strict=False)

@@ -11,9 +11,10 @@ from wealtharena.agents.policy import Policy
 from wealtharena.agents.specs import META_AGENT, AgentSpec, resolve_agent
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import SettingsError, TrainingError
-from wealtharena.core.panel import MarketPanel
+from wealtharena.core.panel import FloatArray, MarketPanel
 from wealtharena.envs import next_targets
 from wealtharena.evaluation.backtest import BacktestResult, backtest_policy
+from wealtharena.evaluation.windows import Window
 from wealtharena.execution import TradingRules
 from wealtharena.markets.frames import MarketData, panel_from_frames
 from wealtharena.settings.models import Settings
@@ -48,6 +49,7 @@ class RLAgent:
     def __init__(self, spec: AgentSpec, asset_class: AssetClass, settings: Settings, output_dir: Path | None) -> None:
         self.spec = spec
         self.settings = settings
+        self.recipe = settings.agents[spec.name]
         self.rules = TradingRules.from_settings(settings, spec.name)
         self.result: TrainingResult | None = None
         self._asset_class = asset_class
@@ -64,7 +66,7 @@ class RLAgent:
             TrainingError: the agent is not trained.
         """
         if self._policy is None:
-            raise TrainingError(f"{self.spec.name}: not trained yet; call train(data) first")
+            raise TrainingError(_untrained(self.spec.name))
         return self._policy
 
     def train(
@@ -87,8 +89,8 @@ class RLAgent:
             TrainingError: the training did not deliver a usable policy.
         """
         panel = panel_from_frames(self._asset_class, data, self.settings)
-        train, self._validation = split_for_training(panel, self.spec.name, validation_share)
-        training = Training(self.spec, self.settings.agents[self.spec.name], self.rules, self.settings)
+        train, self._validation = split_for_training(panel, self.spec.name, validation_share, self.recipe.window)
+        training = Training(self.spec, self.recipe, self.rules, self.settings)
         self.result = train_here(training, train, self._validation, num_iterations, self._folder())
         self._feature_names = panel.feature_names
         self._policy = load_policy(self.result.checkpoint)
@@ -104,15 +106,38 @@ class RLAgent:
         Raises:
             TrainingError: the agent is not trained.
         """
-        policy = self.policy
         panel = self.panel(data)
-        return dict(zip(panel.symbols, next_targets(policy.act, panel, self.rules).tolist(), strict=True))
+        return dict(zip(panel.symbols, self.targets(panel).tolist(), strict=True))
+
+    def targets(self, panel: MarketPanel) -> FloatArray:
+        """Target weights (A,) for the session after the last one in ``panel``, for an account in cash.
+
+        Raises:
+            TrainingError: the agent is not trained.
+        """
+        recipe = self.recipe
+        return next_targets(self.policy.act, panel, self.rules, window=recipe.window, actions=recipe.action_kind)
+
+    def backtest(self, panel: MarketPanel, window: Window) -> BacktestResult:
+        """The account of the trained policy on rows of ``panel``, first included, last excluded.
+
+        Raises:
+            TrainingError: the agent is not trained.
+        """
+        return backtest_policy(
+            self.policy, panel, window, self.rules, self.spec.name,
+            observation_window=self.recipe.window, actions=self.recipe.action_kind,
+        )  # fmt: skip
 
     def validation_book(self) -> BacktestResult:
         """The account of the trained policy on the last part of the data, which it has not learned from."""
-        policy, panel = self.policy, self._validation
-        assert panel is not None  # noqa: S101 - set together with the policy
-        return backtest_policy(policy, panel, (1, len(panel.dates)), self.rules, self.spec.name)
+        if self._validation is None:
+            raise TrainingError(_untrained(self.spec.name))
+        return self.backtest(self._validation, (self.recipe.window, len(self._validation.dates)))
 
     def _folder(self) -> Path:
         return self._output_dir or Path(tempfile.mkdtemp(prefix=f"wealtharena-{self.spec.name}-"))
+
+
+def _untrained(name: str) -> str:
+    return f"{name}: not trained yet; call train(data) first"

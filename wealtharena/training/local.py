@@ -60,8 +60,16 @@ def train_here(
     )
 
 
-def split_for_training(panel: MarketPanel, name: str, validation_share: float = 0.2) -> tuple[MarketPanel, MarketPanel]:
-    """Sessions on which something is observed, to train on, and the last ``validation_share`` with one row before it.
+def split_for_training(
+    panel: MarketPanel, name: str, validation_share: float = 0.2, window: int = 1
+) -> tuple[MarketPanel, MarketPanel]:
+    """Sessions to train on and to choose by.
+
+    Args:
+        panel: whole history; what lies before the first session on which something is observed is left out.
+        name: of the agent, for the message.
+        validation_share: of the sessions that are left.
+        window: sessions that an observation shows; as many before the last part belong to it, to be seen only.
 
     Raises:
         DataWindowError: one of the two has fewer than 10 sessions.
@@ -74,7 +82,7 @@ def split_for_training(panel: MarketPanel, name: str, validation_share: float = 
             f"{name}: training and validation need {_MIN_SESSIONS} sessions each after the indicators' lookback, got "
             f"{border - first} and {len(panel.dates) - border} of {len(panel.dates)}"
         )
-    return panel.rows(first, border), panel.rows(border - 1, len(panel.dates))
+    return panel.rows(first, border), panel.rows(max(0, border - window), len(panel.dates))
 
 
 def load_policy(checkpoint: Path) -> Policy:

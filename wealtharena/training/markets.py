@@ -7,6 +7,7 @@ from typing import Any, Self
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
+from wealtharena.agents.networks import ObservationStatistics, observation_statistics
 from wealtharena.core.errors import DataWindowError, TrainingError
 from wealtharena.core.panel import MarketPanel
 from wealtharena.envs import EnvConfig, TradingVectorEnv
@@ -71,6 +72,16 @@ class TrainingMarket:
         num_assets = self.config.symbols_per_episode or len(arrays.symbols)
         shown = observation_space(num_assets, arrays.num_features, self.config.window)
         return shown, action_space(self.config, num_assets)
+
+    def statistics(self) -> ObservationStatistics:
+        """Of the features on this market, by which networks normalise what they see.
+
+        Raises:
+            TrainingError: the folder is gone.
+        """
+        arrays = self.arrays()
+        features = arrays.observation[..., : arrays.num_features]
+        return observation_statistics(features if arrays.window == 1 else features.swapaxes(0, 1), arrays.observed)
 
     def arrays(self) -> MarketArrays:
         """The data, mapped from the folder.

@@ -15,7 +15,7 @@ from wealtharena.agents.specs import AGENTS, META_AGENT, resolve_agent
 from wealtharena.core.errors import SettingsError, TrainingError, unknown_name
 from wealtharena.core.panel import FloatArray, MarketPanel
 from wealtharena.envs import next_targets
-from wealtharena.evaluation.backtest import BacktestResult, backtest_policy
+from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.evaluation.strategies import strategy_panel
 from wealtharena.execution import TradingRules
 from wealtharena.markets.frames import MarketData
@@ -63,6 +63,7 @@ class RLMetaAgent:
         self.config = config or RLMetaAgentConfig()
         self.agents: dict[str, RLAgent] = {}
         self.result: TrainingResult | None = None
+        self._recipe = self.config.settings.recipe_of(META_AGENT)
         self._rules = TradingRules.from_settings(self.config.settings, META_AGENT)
         self._policy: Policy | None = None
 
@@ -92,9 +93,8 @@ class RLMetaAgent:
             self.agents[agent.spec.name] = agent
             books[agent.spec.name] = agent.validation_book()
         strategies = strategy_panel(books, self.config.settings.meta.rebalance_bps)
-        train, validation = split_for_training(strategies, META_AGENT)
-        recipe = self.config.settings.recipe_of(META_AGENT)
-        training = Training(AGENTS[META_AGENT], recipe, self._rules, self.config.settings)
+        train, validation = split_for_training(strategies, META_AGENT, window=self._recipe.window)
+        training = Training(AGENTS[META_AGENT], self._recipe, self._rules, self.config.settings)
         self.result = train_here(training, train, validation, meta_iterations, self._folder(META_AGENT))
         self._policy = load_policy(self.result.checkpoint)
         return {**self.result.summary(), "agents": reports}
@@ -114,10 +114,7 @@ class RLMetaAgent:
             raise TrainingError(f"{META_AGENT}: not trained yet; call train_meta_agent(data) first")
         panels = {name: agent.panel(prices) for name, agent, prices in self._named(data)}
         allocation = self._allocation(self._policy, panels)
-        signals = {
-            name: next_targets(self.agents[name].policy.act, panel, self.agents[name].rules)
-            for name, panel in panels.items()
-        }
+        signals = {name: self.agents[name].targets(panel) for name, panel in panels.items()}
         book = fuse({name: targets[None, :] for name, targets in signals.items()}, allocation)
         return {
             "trading_decision": _decisions(panels, book),
@@ -140,7 +137,8 @@ class RLMetaAgent:
         """Shares (K,): the allocator's, tilted by the fixed weights, of the same sum."""
         books = {name: _backtest(self.agents[name], panel) for name, panel in panels.items()}
         strategies = strategy_panel(books, self.config.settings.meta.rebalance_bps)
-        shares = next_targets(policy.act, strategies, self._rules)
+        recipe = self._recipe
+        shares = next_targets(policy.act, strategies, self._rules, window=recipe.window, actions=recipe.action_kind)
         tilted = shares * fixed_allocation(strategies.symbols, self.config.agent_weights)
         total = tilted.sum()
         return tilted * (shares.sum() / total) if total > 0 else tilted
@@ -153,8 +151,8 @@ class RLMetaAgent:
 
 def _backtest(agent: RLAgent, panel: MarketPanel) -> BacktestResult:
     """The agent's account from the first session after something is observed."""
-    first = int(np.argmax(panel.observed.any(axis=1))) + 1
-    return backtest_policy(agent.policy, panel, (first, len(panel.dates)), agent.rules, agent.spec.name)
+    first = max(agent.recipe.window, int(np.argmax(panel.observed.any(axis=1))) + 1)
+    return agent.backtest(panel, (first, len(panel.dates)))
 
 
 def _decisions(panels: Mapping[str, MarketPanel], book: Mapping[str, FloatArray]) -> dict[str, dict[str, Any]]:

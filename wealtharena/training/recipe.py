@@ -34,6 +34,8 @@ def build_config(
     """
     config: Any = _BUILDERS[agent.algorithm](agent)
     config.environment(env_config={MARKET: market}, observation_space=spaces[0], action_space=spaces[1])
+    module = RLModuleSpec(module_class=_MODULES[agent.algorithm], model_config=model_config(agent, market.statistics()))
+    config.rl_module(rl_module_spec=module)
     config.env_runners(
         num_env_runners=training.env_runners, num_envs_per_env_runner=_accounts_per_runner(agent, training)
     )
@@ -88,7 +90,6 @@ def _on_policy(config: Any, agent: AgentSettings) -> Any:
         train_batch_size=agent.train_batch_size,
         entropy_coeff=agent.entropy_coeff,
     )
-    config.rl_module(rl_module_spec=_module(ActorCriticModule, agent))
     return config
 
 
@@ -102,7 +103,6 @@ def _sac(agent: AgentSettings) -> Any:
         train_batch_size=agent.train_batch_size,
         tau=agent.tau,
     )
-    config.rl_module(rl_module_spec=_module(SoftActorCriticModule, agent))
     return _replay(config, agent)
 
 
@@ -119,19 +119,15 @@ def _dqn(agent: AgentSettings) -> Any:
         target_network_update_freq=0,
         epsilon=[[0, 1.0], [explored, agent.final_epsilon]],
     )
-    config.rl_module(rl_module_spec=_module(LevelModule, agent))
     return _replay(config, agent)
 
 
 def _replay(config: Any, agent: AgentSettings) -> Any:
+    config.training(n_step=agent.n_step)
     config.replay_capacity = agent.replay_capacity
     config.updates_per_step = agent.updates_per_step
     config.sessions_per_iteration = steps_per_iteration(agent) // agent.num_accounts
     return config
-
-
-def _module(module_class: type, agent: AgentSettings) -> RLModuleSpec:
-    return RLModuleSpec(module_class=module_class, model_config=model_config(agent))
 
 
 _BUILDERS: dict[Algorithm, Callable[[AgentSettings], Any]] = {
@@ -139,4 +135,11 @@ _BUILDERS: dict[Algorithm, Callable[[AgentSettings], Any]] = {
     Algorithm.A2C: _a2c,
     Algorithm.SAC: _sac,
     Algorithm.DQN: _dqn,
+}
+
+_MODULES: dict[Algorithm, type] = {
+    Algorithm.PPO: ActorCriticModule,
+    Algorithm.A2C: ActorCriticModule,
+    Algorithm.SAC: SoftActorCriticModule,
+    Algorithm.DQN: LevelModule,
 }

@@ -34,7 +34,8 @@ class TrainingJob:
         agent: who is trained.
         recipe: its algorithm and figures; see ``Settings.recipe_of``.
         panel_train: sessions to learn from.
-        panel_validation: later sessions, on which the checkpoints are compared; its first row is only seen.
+        panel_validation: later sessions, on which the checkpoints are compared; the first ``recipe.window`` rows are
+            only seen.
         rules: limits of every account.
         reward: weights of the reward's terms.
         training: engine, episode length, number of evaluations, patience, retries.
