@@ -1,6 +1,7 @@
 """Panels as the kernel's arrays."""
 
 import gc
+import json
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from execution_markets import costs, panel, random_market, random_walk
 
 from wealtharena.core.errors import DataWindowError
-from wealtharena.execution import load_market, market_arrays
+from wealtharena.execution import load_market, market_arrays, save_market
 
 
 def test_a_panel_has_one_set_of_arrays_per_window_for_as_long_as_it_lives() -> None:
@@ -76,4 +77,12 @@ def test_an_empty_panel_is_refused() -> None:
 
 def test_a_folder_without_a_market_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataWindowError, match=r"market\.json"):
+        load_market(tmp_path)
+
+
+def test_a_market_of_another_layout_is_refused(tmp_path: Path) -> None:
+    save_market(market_arrays(random_walk(np.random.default_rng(0), 9, 3)), tmp_path)
+    meta = json.loads((tmp_path / "market.json").read_text())
+    (tmp_path / "market.json").write_text(json.dumps({name: meta[name] for name in meta if name != "layout"}))
+    with pytest.raises(DataWindowError, match="layout must be 2, got None"):
         load_market(tmp_path)

@@ -41,6 +41,8 @@ from wealtharena.execution.columns import (
 
 _DAYS_PER_YEAR = 365.0
 _META_FILE = "market.json"
+_LAYOUT = 2
+"""Of the arrays; the kernel trusts it, so files of another one are refused."""
 
 _SHARED: "WeakKeyDictionary[MarketPanel, dict[int, MarketArrays]]" = WeakKeyDictionary()
 
@@ -142,7 +144,7 @@ def save_market(market: MarketArrays, folder: Path) -> None:
     for name in _array_names():
         np.save(folder / f"{name}.npy", getattr(market, name))
     names = {"symbols": market.symbols, "feature_names": market.feature_names}
-    meta = names | {"annualisation": market.annualisation, "window": market.window}
+    meta = names | {"annualisation": market.annualisation, "window": market.window, "layout": _LAYOUT}
     (folder / _META_FILE).write_text(json.dumps(meta))
 
 
@@ -150,11 +152,13 @@ def load_market(folder: Path) -> MarketArrays:
     """Map the arrays of ``save_market``: read-only pages that all processes on a machine share.
 
     Raises:
-        DataWindowError: the folder holds no market.
+        DataWindowError: the folder holds no market, or one that another version of this code has written.
     """
     if not (folder / _META_FILE).exists():
         raise DataWindowError(f"{folder} must hold a market written by save_market, got no {_META_FILE}")
     meta = json.loads((folder / _META_FILE).read_text())
+    if meta.get("layout") != _LAYOUT:
+        raise DataWindowError(f"{folder}: layout must be {_LAYOUT}, got {meta.get('layout')}; write the market again")
     arrays: dict[str, Any] = {
         name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in _array_names()
     }
