@@ -1,4 +1,4 @@
-"""SAC and DQN: the lean learners do what RLlib's do, and a training goes on from a checkpoint as if nothing had been."""
+"""SAC and DQN: the lean learners do what RLlib's do, and a training goes on from a checkpoint bit for bit."""
 
 from collections.abc import Iterator
 from pathlib import Path
