@@ -41,7 +41,9 @@ def _obstacle(job: TrainingJob, module: Any) -> str:
     # A checkpoint of older code may fail in any way when its classes are looked up.
     except Exception as error:
         return f"its checkpoint does not load: {type(error).__name__}: {error}"
-    own = dict(module.named_parameters())
+    targets = module.get_target_network_pairs() if hasattr(module, "get_target_network_pairs") else []
+    followers = {id(values) for _, target in targets for values in target.parameters()}
+    own = {name: values for name, values in module.named_parameters() if id(values) not in followers}
     if weights.keys() != own.keys():
         return f"its network has {_difference(tuple(weights), tuple(own))}"
     for name, values in own.items():
@@ -50,6 +52,8 @@ def _obstacle(job: TrainingJob, module: Any) -> str:
     with torch.no_grad():
         for name, values in own.items():
             values.copy_(weights[name])
+    for main, target in targets:
+        target.load_state_dict(main.state_dict())
     return ""
 
 
