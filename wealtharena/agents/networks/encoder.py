@@ -55,8 +55,9 @@ class AssetHead(nn.Module):
 
 def pool(encoded: Tensor, mask: Tensor) -> Tensor:
     """(N, H) mean of encodings (N, A, H) where ``mask`` (N, A, 1) is 1; 0 where it is nowhere."""
-    total = torch.matmul(mask.transpose(1, 2), encoded).squeeze(1)
-    return total / mask.sum(1).clamp(min=1.0)
+    # A column of the observations is strided, for which the product of matrices has no fast path.
+    weights = mask.transpose(1, 2).contiguous()
+    return torch.matmul(weights, encoded).squeeze(1) / mask.sum(1).clamp(min=1.0)
 
 
 def with_scores(rows: Tensor, scores: Tensor | None) -> Tensor:
