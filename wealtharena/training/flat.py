@@ -1,7 +1,6 @@
 """Parameters that lie side by side in one tensor, and Adam over all of them in one pass."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,22 @@ from wealtharena.core.panel import Float32Array
 from wealtharena.training.compiled import compiled
 
 
-@dataclass(frozen=True, slots=True)
 class Slot:
-    """Values of one parameter or of several stacked ones, and their gradients: views of the flat tensors."""
+    """Values of one parameter or of several stacked ones, and their gradients: views of the flat tensors.
 
-    values: Tensor
-    gradients: Tensor
+    Attributes:
+        values: as stacked.
+        gradients: likewise.
+        transposed: of ``values``.
+        value_array: ``values`` as an array; making one takes longer than many a loop that reads it.
+        gradient_array: ``gradients`` likewise.
+    """
+
+    def __init__(self, values: Tensor, gradients: Tensor) -> None:
+        self.values, self.gradients = values, gradients
+        self.transposed = values.t()
+        self.value_array: Float32Array = values.numpy()
+        self.gradient_array: Float32Array = gradients.numpy()
 
 
 class FlatParameters:

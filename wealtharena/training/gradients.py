@@ -5,7 +5,6 @@ two lie side by side, the actor's columns first. Rows pass in blocks that stay i
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,15 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wealtharena.agents.networks import INPUT_LIMIT, MASK_COLUMN, GaussianScores, PooledValue
+from wealtharena.agents.networks import INPUT_LIMIT, MASK_COLUMN, GaussianScores, LevelScores, PooledValue
 from wealtharena.agents.networks.feed_forward import FeedForward
 from wealtharena.agents.networks.inputs import ScaledRows
 from wealtharena.agents.networks.plain import Plain
 from wealtharena.core.panel import Float32Array, FloatArray
 from wealtharena.execution.columns import ACCOUNT_COLUMNS
 from wealtharena.training.compiled import compiled
-from wealtharena.training.flat import FlatParameters
-from wealtharena.training.losses import FIGURES, GaussianLoss, LossTerms, Sampled, tanh32
+from wealtharena.training.flat import FlatParameters, Slot
+from wealtharena.training.losses import FIGURES, GaussianLoss, LevelsLoss, LossTerms, PolicyLoss, Sampled, tanh32
+
+Actor = GaussianScores | LevelScores
 
 _BLOCK = 512
 
@@ -29,13 +30,9 @@ _BLOCK = 512
 def hand_written(module: Any) -> "HandWritten | None":
     """Gradients of an actor-critic module; None if its networks are left to autograd."""
     actor, critic = module.pi, module.vf
-    if type(actor) is not GaussianScores or type(critic) is not PooledValue:
-        return None
-    if type(actor.encoder) is Plain:
-        return PlainGradients(actor, critic)
-    if type(actor.encoder) is FeedForward:
-        return None
-    return None
+    kinds = {Plain: PlainGradients, FeedForward: SharedGradients}
+    kind = kinds.get(type(actor.encoder))
+    return None if kind is None else kind(actor, critic)
 
 
 class HandWritten(ABC):
@@ -43,6 +40,11 @@ class HandWritten(ABC):
 
     flat: FlatParameters
     _scaling: ScaledRows
+    _layers: "TwinPerceptron"
+    _value: Slot
+    _value_bias: Slot
+    _loss: PolicyLoss
+    _workspaces: dict[tuple[int, int], "_Workspace"]
 
     def inputs(self, observations: Tensor) -> Tensor:
         """(R, A, D) scaled rows of observations, 0 where the mask is: made once per batch, not once per minibatch."""
@@ -73,6 +75,36 @@ class HandWritten(ABC):
     def _block(self, inputs: Tensor) -> int:
         """How many rows pass at once."""
 
+    def _lay_out(self, actor: Actor, critic: PooledValue, head: list[Tensor]) -> None:
+        """Parameters side by side, ``head`` being those of the actor that the critic has no like of."""
+        twins, value = TwinPerceptron.parameters(actor.encoder, critic.encoder), critic.out
+        deviations = [actor.log_std] if isinstance(actor, GaussianScores) else []
+        self.flat = FlatParameters([*twins, *head, value.weight, value.bias, *deviations])
+        self._scaling = actor.inputs
+        self._layers = TwinPerceptron(self.flat, actor.encoder, critic.encoder)
+        self._value, self._value_bias = self.flat.slot(value.weight), self.flat.slot(value.bias)
+        self._loss = GaussianLoss(actor, self.flat) if isinstance(actor, GaussianScores) else LevelsLoss(actor)
+        self._workspaces = {}
+
+    def _derive(
+        self, outputs: Tensor, encoded: Tensor, sampled: Sampled, rows: Tensor, terms: LossTerms, share: float
+    ) -> tuple[Tensor, Tensor, FloatArray]:
+        """Derivatives by the actor's outputs (B, A*L) and by the values, whose layer's gradients are added; figures."""
+        values = torch.addmv(self._value_bias.values, encoded, self._value.values[0])
+        by_outputs, by_values = torch.empty_like(outputs), torch.empty_like(values)
+        figures = self._loss.derive(outputs, values, sampled, rows, terms, share, by_outputs, by_values)
+        self._value.gradients[0].addmv_(encoded.t(), by_values)
+        self._value_bias.gradients.add_(by_values.sum())
+        return by_outputs, by_values, figures
+
+    def _valued(self, encoded: list[Tensor]) -> Tensor:
+        return torch.cat(encoded) @ self._value.values[0] + self._value_bias.values
+
+    def _workspace(self, accounts: int, rows: int) -> "_Workspace":
+        if (accounts, rows) not in self._workspaces:
+            self._workspaces[accounts, rows] = _Workspace(accounts, rows, self._layers.widths)
+        return self._workspaces[accounts, rows]
+
 
 class TwinPerceptron:
     """Layers of actor and critic side by side, H columns each."""
@@ -92,25 +124,26 @@ class TwinPerceptron:
         pairs = zip(_linear(actor), _linear(critic), strict=True)
         return [piece for a, c in pairs for piece in (a.weight, c.weight, a.bias, c.bias)]
 
-    def forward(self, inputs: Tensor, hidden: list[Tensor]) -> None:
-        """Fills ``hidden``, the activations (R, 2H) of each layer."""
-        torch.mm(inputs, self._first.values.t(), out=hidden[0])
-        self._activate(hidden[0].numpy(), self._biases[0].values.numpy())
-        for (below, above), weights, bias in zip(pairwise(hidden), self._deeper, self._biases[1:], strict=True):
-            for source, target, weight in zip(below.chunk(2, 1), above.chunk(2, 1), weights, strict=True):
-                torch.mm(source, weight.values.t(), out=target)
-            self._activate(above.numpy(), bias.values.numpy())
+    def forward(self, inputs: Tensor, hidden: "list[_Twins]") -> None:
+        """Fills ``hidden``, the activations of each layer."""
+        torch.mm(inputs, self._first.transposed, out=hidden[0].both)
+        self._activate(hidden[0].array, self._biases[0].value_array)
+        for (below, above), (own, other), bias in zip(pairwise(hidden), self._deeper, self._biases[1:], strict=True):
+            torch.mm(below.own, own.transposed, out=above.own)
+            torch.mm(below.other, other.transposed, out=above.other)
+            self._activate(above.array, bias.value_array)
 
-    def backward(self, inputs: Tensor, hidden: list[Tensor], slopes: list[Tensor]) -> None:
-        """Adds to the gradients; the last of ``slopes`` (R, 2H) holds the derivatives by the last activations."""
+    def backward(self, inputs: Tensor, hidden: "list[_Twins]", slopes: "list[_Twins]") -> None:
+        """Adds to the gradients; the last of ``slopes`` holds the derivatives by the last activations."""
         for k in range(len(hidden) - 1, 0, -1):
-            self._derive(slopes[k].numpy(), hidden[k].numpy(), self._biases[k].gradients.numpy())
-            halves = zip(*(each.chunk(2, 1) for each in (slopes[k], hidden[k - 1], slopes[k - 1])), strict=True)
-            for (slope, below, slope_below), weight in zip(halves, self._deeper[k - 1], strict=True):
-                weight.gradients.addmm_(slope.t(), below)
-                torch.mm(slope, weight.values, out=slope_below)
-        self._derive(slopes[0].numpy(), hidden[0].numpy(), self._biases[0].gradients.numpy())
-        self._first.gradients.addmm_(slopes[0].t(), inputs)
+            (own, other), slope, below = self._deeper[k - 1], slopes[k], hidden[k - 1]
+            self._derive(slope.array, hidden[k].array, self._biases[k].gradient_array)
+            own.gradients.addmm_(slope.own_transposed, below.own)
+            other.gradients.addmm_(slope.other_transposed, below.other)
+            torch.mm(slope.own, own.values, out=slopes[k - 1].own)
+            torch.mm(slope.other, other.values, out=slopes[k - 1].other)
+        self._derive(slopes[0].array, hidden[0].array, self._biases[0].gradient_array)
+        self._first.gradients.addmm_(slopes[0].transposed, inputs)
 
     def critic(self, inputs: Tensor) -> Tensor:
         """(R, H) of the critic alone."""
@@ -118,30 +151,21 @@ class TwinPerceptron:
         weights = [self._first.values.chunk(2)[1], *(critic.values for _, critic in self._deeper)]
         for weight, bias in zip(weights, self._biases, strict=True):
             columns = columns @ weight.t()
-            self._activate(columns.numpy(), bias.values.chunk(2)[1].numpy())
+            self._activate(columns.numpy(), bias.value_array[len(bias.value_array) // 2 :])
         return columns
 
 
 class PlainGradients(HandWritten):
     """Network ``plain``: perceptrons over the rows of all assets at once."""
 
-    def __init__(self, actor: GaussianScores, critic: PooledValue) -> None:
-        self._scaling = actor.inputs
-        out, value = _linear(actor.head)[0], critic.out
-        twins = TwinPerceptron.parameters(actor.encoder, critic.encoder)
-        last = [out.weight, out.bias, value.weight, value.bias]
-        self.flat = FlatParameters([*twins, *last, actor.log_std])
-        self._layers = TwinPerceptron(self.flat, actor.encoder, critic.encoder)
-        self._out, self._out_bias, self._value, self._value_bias = (self.flat.slot(each) for each in last)
-        self._loss = GaussianLoss(actor, self.flat)
-        self._work = _Workspaces(self._layers.widths)
+    def __init__(self, actor: Actor, critic: PooledValue) -> None:
+        out = _linear(actor.head)[0]
+        self._lay_out(actor, critic, [out.weight, out.bias])
+        self._out, self._out_bias = self.flat.slot(out.weight), self.flat.slot(out.bias)
 
     def values(self, inputs: Tensor) -> Tensor:
         """(R,) values."""
-        blocks = [
-            self._layers.critic(block) @ self._value.values[0] for block in torch.split(inputs.flatten(1), _BLOCK)
-        ]
-        return torch.cat(blocks) + self._value_bias.values
+        return self._valued([self._layers.critic(block) for block in torch.split(inputs.flatten(1), _BLOCK)])
 
     def _block(self, inputs: Tensor) -> int:
         return _BLOCK
@@ -149,45 +173,101 @@ class PlainGradients(HandWritten):
     def _learn_block(
         self, inputs: Tensor, sampled: Sampled, rows: Tensor, terms: LossTerms, share: float
     ) -> FloatArray:
-        work = self._work.of(len(rows))
+        work = self._workspace(len(rows), len(rows))
         shown = torch.index_select(inputs.flatten(1), 0, rows)
         self._layers.forward(shown, work.hidden)
-        own, other = work.hidden[-1].chunk(2, 1)
-        outputs = torch.addmm(self._out_bias.values, own, self._out.values.t())
-        values = torch.addmv(self._value_bias.values, other, self._value.values[0])
-        by_outputs, by_values = torch.empty_like(outputs), torch.empty_like(values)
-        figures = self._loss.derive(outputs, values, sampled, rows, terms, share, by_outputs, by_values)
-        self._out.gradients.addmm_(by_outputs.t(), own)
+        encoded, by_encoded = work.hidden[-1], work.slopes[-1]
+        outputs = torch.addmm(self._out_bias.values, encoded.own, self._out.transposed)
+        by_outputs, by_values, figures = self._derive(outputs, encoded.other, sampled, rows, terms, share)
+        self._out.gradients.addmm_(by_outputs.t(), encoded.own)
         self._out_bias.gradients.add_(by_outputs.sum(0))
-        self._value.gradients[0].addmv_(other.t(), by_values)
-        self._value_bias.gradients.add_(by_values.sum())
-        by_own, by_other = work.slopes[-1].chunk(2, 1)
-        torch.mm(by_outputs, self._out.values, out=by_own)
-        torch.outer(by_values, self._value.values[0], out=by_other)
+        torch.mm(by_outputs, self._out.values, out=by_encoded.own)
+        torch.outer(by_values, self._value.values[0], out=by_encoded.other)
         self._layers.backward(shown, work.hidden, work.slopes)
         return figures
 
 
-@dataclass(frozen=True, slots=True)
+class SharedGradients(HandWritten):
+    """Network ``feed_forward``: one perceptron for all assets, their mean, and a head with one hidden layer."""
+
+    def __init__(self, actor: Actor, critic: PooledValue) -> None:
+        head: Any = actor.head
+        last = [head.own.weight, head.own.bias, head.context.weight, head.context.bias, head.out.weight, head.out.bias]
+        self._lay_out(actor, critic, last)
+        self._own, self._own_bias, self._context, self._context_bias, self._out, self._out_bias = (
+            self.flat.slot(each) for each in last
+        )
+
+    def values(self, inputs: Tensor) -> Tensor:
+        """(R,) values."""
+        num_assets = inputs.shape[1]
+        pooled = []
+        for block in torch.split(inputs, self._block(inputs)):
+            rows = block.flatten(0, 1)
+            encoded = self._layers.critic(rows)
+            pooled.append(torch.empty(len(block), encoded.shape[1]))
+            _pool(encoded.numpy(), rows.numpy(), num_assets, pooled[-1].numpy())
+        return self._valued(pooled)
+
+    def _block(self, inputs: Tensor) -> int:
+        return max(1, _BLOCK // inputs.shape[1])
+
+    def _learn_block(
+        self, inputs: Tensor, sampled: Sampled, rows: Tensor, terms: LossTerms, share: float
+    ) -> FloatArray:
+        count, num_assets = len(rows), inputs.shape[1]
+        work = self._workspace(count, count * num_assets)
+        shown = torch.index_select(inputs, 0, rows).flatten(0, 1)
+        self._layers.forward(shown, work.hidden)
+        encoded, pooled, seen = work.hidden[-1], work.pooled, shown.numpy()
+        _pool(encoded.array, seen, num_assets, pooled.array)
+        mixed = torch.mm(encoded.own, self._own.transposed)
+        context = torch.addmm(self._context_bias.values, pooled.own, self._context.transposed)
+        _mix(mixed.numpy(), context.numpy(), self._own_bias.value_array)
+        outputs = torch.addmm(self._out_bias.values, mixed, self._out.transposed)
+        by_outputs, by_values, figures = self._derive(
+            outputs.view(count, -1), pooled.other, sampled, rows, terms, share
+        )
+        by_mixed = self._derive_head(by_outputs.view_as(outputs), mixed, encoded, work)
+        torch.mm(by_mixed, self._own.values, out=work.slopes[-1].own)
+        torch.outer(by_values, self._value.values[0], out=work.by_pooled.other)
+        _spread(work.by_pooled.array, seen, num_assets, work.slopes[-1].array)
+        self._layers.backward(shown, work.hidden, work.slopes)
+        return figures
+
+    def _derive_head(self, by_outputs: Tensor, mixed: Tensor, encoded: "_Twins", work: "_Workspace") -> Tensor:
+        """Derivatives (B*A, H) by what the hidden layer took; those by the accounts' means go into ``work``."""
+        self._out.gradients.addmm_(by_outputs.t(), mixed)
+        self._out_bias.gradients.add_(by_outputs.sum(0))
+        by_mixed = torch.mm(by_outputs, self._out.values)
+        by_context = torch.empty(len(work.pooled.both), by_mixed.shape[1])
+        _derive_mix(by_mixed.numpy(), mixed.numpy(), by_context.numpy())
+        by_bias = by_context.sum(0)
+        self._own_bias.gradients.add_(by_bias)
+        self._context_bias.gradients.add_(by_bias)
+        self._own.gradients.addmm_(by_mixed.t(), encoded.own)
+        self._context.gradients.addmm_(by_context.t(), work.pooled.own)
+        torch.mm(by_context, self._context.values, out=work.by_pooled.own)
+        return by_mixed
+
+
+class _Twins:
+    """Memory for (R, 2H) numbers, the actor's and the critic's, and views of it, which are dear to make."""
+
+    def __init__(self, rows: int, width: int) -> None:
+        self.both = torch.empty(rows, 2 * width)
+        self.transposed = self.both.t()
+        self.array: Float32Array = self.both.numpy()
+        self.own, self.other = self.both[:, :width], self.both[:, width:]
+        self.own_transposed, self.other_transposed = self.own.t(), self.other.t()
+
+
 class _Workspace:
-    """Activations (R, 2H) of every layer, and derivatives by them."""
+    """Activations of every layer and derivatives by them, for R rows; the same of B accounts' means."""
 
-    hidden: list[Tensor]
-    slopes: list[Tensor]
-
-
-class _Workspaces:
-    """One for every number of rows in use."""
-
-    def __init__(self, widths: list[int]) -> None:
-        self._widths = widths
-        self._by_rows: dict[int, _Workspace] = {}
-
-    def of(self, rows: int) -> _Workspace:
-        """That of R rows."""
-        if rows not in self._by_rows:
-            self._by_rows[rows] = _Workspace(*([torch.empty(rows, 2 * h) for h in self._widths] for _ in range(2)))
-        return self._by_rows[rows]
+    def __init__(self, accounts: int, rows: int, widths: list[int]) -> None:
+        self.hidden, self.slopes = ([_Twins(rows, width) for width in widths] for _ in range(2))
+        self.pooled, self.by_pooled = (_Twins(accounts, widths[-1]) for _ in range(2))
 
 
 def _linear(network: nn.Module) -> list[nn.Linear]:
@@ -250,3 +330,57 @@ def _scale(
                 start, stop = session * features, (session + 1) * features
                 if not np.any(seen[start:stop]):
                     row[start:stop] = np.float32(0.0)
+
+
+@compiled
+def _pool(encoded: Float32Array, rows: Float32Array, num_assets: int, pooled: Float32Array) -> None:
+    """Means (B, H) of encodings (B*A, H) over the assets that ``rows`` (B*A, D) show as observed."""
+    place = rows.shape[1] + MASK_COLUMN
+    for i in range(len(pooled)):
+        mean, observed = pooled[i], np.float32(0.0)
+        mean[:] = np.float32(0.0)
+        for k in range(i * num_assets, (i + 1) * num_assets):
+            if rows[k, place] > np.float32(0.0):
+                observed += np.float32(1.0)
+                mean += encoded[k]
+        if observed > np.float32(1.0):
+            mean /= observed
+
+
+@compiled
+def _spread(by_pooled: Float32Array, rows: Float32Array, num_assets: int, slopes: Float32Array) -> None:
+    """Adds derivatives by the actor's encodings through their mean, and sets those by the critic's."""
+    place, width = rows.shape[1] + MASK_COLUMN, by_pooled.shape[1] // 2
+    for i in range(len(by_pooled)):
+        observed = np.float32(0.0)
+        for k in range(i * num_assets, (i + 1) * num_assets):
+            observed += rows[k, place]
+        share = np.float32(1.0) / max(observed, np.float32(1.0))
+        for k in range(i * num_assets, (i + 1) * num_assets):
+            slope, part = slopes[k], by_pooled[i]
+            weight = share * rows[k, place]
+            for j in range(width):
+                slope[j] += weight * part[j]
+                slope[width + j] = weight * part[width + j]
+
+
+@compiled
+def _mix(mixed: Float32Array, context: Float32Array, bias: Float32Array) -> None:
+    """Hyperbolic tangent of (B*A, H) and a bias and, for each account, its context (B, H)."""
+    num_assets = len(mixed) // len(context)
+    for i in range(len(mixed)):
+        row, shift = mixed[i], context[i // num_assets]
+        for k in range(len(bias)):
+            row[k] = tanh32(row[k] + shift[k] + bias[k])
+
+
+@compiled
+def _derive_mix(slopes: Float32Array, mixed: Float32Array, by_context: Float32Array) -> None:
+    """Derivatives by what ``_mix`` made become those by what it took; summed over an account's assets, by context."""
+    num_assets = len(slopes) // len(by_context)
+    by_context[:] = np.float32(0.0)
+    for i in range(len(slopes)):
+        slope, value, total = slopes[i], mixed[i], by_context[i // num_assets]
+        for k in range(len(total)):
+            slope[k] *= np.float32(1.0) - value[k] * value[k]
+            total[k] += slope[k]

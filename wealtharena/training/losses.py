@@ -1,5 +1,6 @@
 """Losses of PPO and A2C and their derivatives by what networks put out, written out by hand: one pass over the rows."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from ray.rllib.core.columns import Columns
 from torch import Tensor
 
-from wealtharena.agents.networks import GaussianScores
+from wealtharena.agents.networks import GaussianScores, LevelScores
 from wealtharena.agents.networks.actors import LOG_STD_RANGE
 from wealtharena.core.panel import Float32Array, FloatArray
 from wealtharena.execution.accounts import IntArray
@@ -85,8 +86,38 @@ class Sampled:
         )
 
 
-class GaussianLoss:
-    """Loss over Gaussian scores whose deviations are parameters."""
+class PolicyLoss(ABC):
+    """Loss over one kind of decision."""
+
+    @abstractmethod
+    def derive(
+        self,
+        outputs: Tensor,
+        values: Tensor,
+        sampled: Sampled,
+        rows: Tensor,
+        terms: LossTerms,
+        share: float,
+        by_outputs: Tensor,
+        by_values: Tensor,
+    ) -> FloatArray:
+        """Sums of ``FIGURES`` over B rows, times ``share``, and derivatives of the loss that they make up.
+
+        Args:
+            outputs: (B, A*L) of the actor's last layer, L for each asset.
+            values: (B,).
+            sampled: the batch.
+            rows: (B,) which of its rows these are.
+            terms: of the loss.
+            share: 1 over the rows of the minibatch.
+            by_outputs: (B, A*L), set to the derivatives by ``outputs``.
+            by_values: (B,), likewise.
+        """
+
+
+class GaussianLoss(PolicyLoss):
+    """Over ``MaskedGaussian`` scores: an output per asset, squeezed into the range of scores, is the location, and the
+    deviations are parameters."""
 
     def __init__(self, actor: GaussianScores, flat: FlatParameters) -> None:
         self._low = np.float32(actor.low)
@@ -103,22 +134,11 @@ class GaussianLoss:
         by_outputs: Tensor,
         by_values: Tensor,
     ) -> FloatArray:
-        """Sums of ``FIGURES`` over B rows, times ``share``, and derivatives of the loss that they make up.
-
-        Args:
-            outputs: (B, A) of the actor's last layer, before they are squeezed into the range of scores.
-            values: (B,).
-            sampled: the batch.
-            rows: (B,) which of its rows these are.
-            terms: of the loss.
-            share: 1 over the rows of the minibatch.
-            by_outputs: (B, A), set to the derivatives by ``outputs``.
-            by_values: (B,), likewise.
-        """
+        """See ``PolicyLoss``."""
         figures: FloatArray = _gaussian(
             outputs.numpy(),
             values.numpy(),
-            self._log_std.values.numpy(),
+            self._log_std.value_array,
             rows.numpy(),
             sampled.actions,
             sampled.inputs,
@@ -130,7 +150,43 @@ class GaussianLoss:
             np.float32(share),
             by_outputs.numpy(),
             by_values.numpy(),
-            self._log_std.gradients.numpy(),
+            self._log_std.gradient_array,
+        )
+        return figures
+
+
+class LevelsLoss(PolicyLoss):
+    """Over ``MaskedCategorical`` levels: outputs are their logits."""
+
+    def __init__(self, actor: LevelScores) -> None:
+        self._num_levels = len(actor.get_buffer("levels"))
+
+    def derive(
+        self,
+        outputs: Tensor,
+        values: Tensor,
+        sampled: Sampled,
+        rows: Tensor,
+        terms: LossTerms,
+        share: float,
+        by_outputs: Tensor,
+        by_values: Tensor,
+    ) -> FloatArray:
+        """See ``PolicyLoss``."""
+        figures: FloatArray = _categorical(
+            outputs.numpy(),
+            values.numpy(),
+            self._num_levels,
+            rows.numpy(),
+            sampled.actions.reshape(len(sampled.logps), -1),
+            sampled.inputs,
+            sampled.logps,
+            sampled.advantages,
+            sampled.targets,
+            terms.numbers(),
+            np.float32(share),
+            by_outputs.numpy(),
+            by_values.numpy(),
         )
         return figures
 
@@ -221,6 +277,65 @@ def _deviations(log_std: Float32Array, num_assets: int) -> tuple[Float32Array, F
         deviation[k] = min(max(value, np.float32(LOG_STD_RANGE[0])), np.float32(LOG_STD_RANGE[1]))
         precision[k] = np.exp(-deviation[k])
     return deviation, precision
+
+
+@compiled
+def _categorical(
+    outputs: Float32Array,
+    values: Float32Array,
+    num_levels: int,
+    rows: IntArray,
+    actions: IntArray,
+    inputs: Float32Array,
+    logps: Float32Array,
+    advantages: Float32Array,
+    targets: Float32Array,
+    terms: tuple[np.float32, ...],
+    share: np.float32,
+    by_outputs: Float32Array,
+    by_values: Float32Array,
+) -> FloatArray:
+    ratio_clip, value_clip, value_weight, entropy_weight, divergence_weight = terms
+    num_assets = outputs.shape[1] // num_levels
+    new, old = np.empty((2, num_assets, num_levels), np.float32)  # log-probabilities
+    own_entropy = np.empty(num_assets, np.float32)
+    figures = np.zeros(len(FIGURES))
+    for i in range(len(rows)):
+        row = rows[i]
+        mask = inputs[row, num_assets * num_levels :]
+        logp, entropy, divergence = _ZERO, _ZERO, _ZERO
+        for k in range(num_assets):
+            start = k * num_levels
+            _log_softmax(outputs[i, start : start + num_levels], mask[k], new[k])
+            _log_softmax(inputs[row, start : start + num_levels], mask[k], old[k])
+            own_entropy[k] = -np.sum(np.exp(new[k]) * new[k])
+            logp += mask[k] * new[k, actions[row, k]]
+            entropy += mask[k] * own_entropy[k]
+            if divergence_weight > _ZERO:
+                divergence += mask[k] * np.sum(np.exp(old[k]) * (old[k] - new[k]))
+        loss, by_logp = _policy_term(advantages[row], logp, logps[row], ratio_clip)
+        for k in range(num_assets):
+            for level in range(num_levels):
+                probability = np.exp(new[k, level])
+                chosen = _ONE if level == actions[row, k] else _ZERO
+                slope = by_logp * (chosen - probability)
+                slope += entropy_weight * probability * (new[k, level] + own_entropy[k])
+                slope += divergence_weight * (probability - np.exp(old[k, level]))
+                by_outputs[i, k * num_levels + level] = share * slope * mask[k]
+        error = values[i] - targets[row]
+        by_values[i] = _value_slope(error, value_clip, value_weight * share)
+        _count(figures, loss, entropy, divergence, error, targets[row], value_clip)
+    return figures * share
+
+
+@compiled
+def _log_softmax(logits: Float32Array, mask: np.float32, log_probabilities: Float32Array) -> None:
+    largest = np.max(logits) * mask
+    total = _ZERO
+    for level in range(len(logits)):
+        log_probabilities[level] = logits[level] * mask - largest
+        total += np.exp(log_probabilities[level])
+    log_probabilities -= np.log(total)
 
 
 @compiled
