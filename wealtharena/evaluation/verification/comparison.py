@@ -66,6 +66,7 @@ def compare(
     worlds: Sequence[World],
     paths: Sequence[SimulationPath],
     *,
+    market: VerificationMarket | None = None,
     confidence: float = 0.98,
     replicates: int = 1_000,
     block: float = 63.0,
@@ -79,6 +80,7 @@ def compare(
     Args:
         worlds: what the agent traded, from row 1 to the last.
         paths: the agent's, one per world, from ``run_policy`` or ``trade``.
+        market: a variant of the market of that name, with an oracle of its own; by default the one of the catalogue.
         confidence: of the two-sided interval; 0.98 leaves 1 % above and below.
         replicates, block, seed: see ``resampled_scores``.
 
@@ -86,7 +88,7 @@ def compare(
         SettingsError: no such market.
         ExecutionError: the paths do not cover the worlds' sessions.
     """
-    market = verification_market(name)
+    market = verification_market(name) if market is None else market
     _check_sessions(worlds, paths)
     agent, oracle, ceiling = Trades.of(paths), _oracle(market, worlds), _ceiling(market, worlds)
     accounts = [agent, oracle, oracle if ceiling is None else ceiling]

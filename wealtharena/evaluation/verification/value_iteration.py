@@ -77,6 +77,18 @@ def solve_autoregression(
 
 
 @cache
+def solve_foresight(phi: float, volatility: float, cost: float, num_states: int = 201) -> SwitchingSolution:
+    """Positions -1, 0 and 1 by the next return (in volatilities), which is known, but none after it.
+
+    Args:
+        phi: autocorrelation of the returns; 0 for a martingale.
+    """
+    states = np.linspace(-5.0, 5.0, num_states)
+    transition = _normal_transition(states, phi * states, np.sqrt(1.0 - phi**2))
+    return _solve(states, transition, volatility * states, 0.0, np.array([-1.0, 0.0, 1.0]), cost)
+
+
+@cache
 def solve_spread(market: MeanRevertingSpread, cost: float, num_states: int = 161) -> SwitchingSolution:
     """Positions -1, -1/2, 0, 1/2 and 1 by the spread (in s.d.), on a grid of 4 standard deviations each way."""
     states = np.linspace(-4.0, 4.0, num_states)

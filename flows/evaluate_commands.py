@@ -1,0 +1,60 @@
+"""`wealtharena evaluate`: what the agents are able to, shown where the best possible is known."""
+
+from typing import Annotated
+
+import typer
+
+from flows import options, terminal
+from wealtharena.settings import load_settings
+
+evaluate_app = typer.Typer(no_args_is_help=True, help="Test agents where the best possible answer is known.")
+
+Names = Annotated[
+    list[str],
+    typer.Option("--agent", "-a", metavar="NAME", help="ppo, a2c, sac, dqn, or an agent for its own recipe."),
+]
+Markets = Annotated[
+    list[str] | None,
+    typer.Option("--market", "-m", metavar="NAME", help="Verification market. Repeatable. Default: M1e; M0 with leak."),
+]
+
+
+@evaluate_app.callback()
+def evaluate() -> None:
+    """Test agents where the best possible answer is known."""
+
+
+@evaluate_app.command()
+def learning(
+    agent: Names,
+    market: Markets = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings, each on histories of its own.")] = 5,
+    years: Annotated[float, typer.Option("--years", min=0.1, help="Years that each trained agent is tested on.")] = 400,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps per training. Default: recipe's.")] = None,
+    leak: Annotated[bool, typer.Option("--leak", help="Add the next session's return to the features.")] = False,
+    profile: options.Profile = "quickstart",
+    overrides: options.Overrides = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train agents on markets with a known answer and compare them with the best that is possible.
+
+    An agent must reach its share of the oracle on M1e (momentum that hardly pays its costs), M3b (mean reversion at
+    high cost) and M5 (a book of 20 assets), and stand still on M0, where there is nothing to find. With --leak it must
+    find a return that it is told beforehand. Exit code 1: a target was missed, or something is too good to be true.
+
+    Examples:
+
+      wealtharena evaluate learning --agent ppo --market M1e --market M3b --market M5
+
+      wealtharena evaluate learning --agent a2c --agent sac --leak
+
+      wealtharena evaluate learning --agent crypto --market M0 --seeds 2 --steps 200000 --json
+    """
+    with terminal.friendly_errors(as_json):
+        settings = load_settings(profile, overrides or [])
+        from flows.evaluate_learning import print_summaries, run_controls
+
+        summaries = run_controls(settings, agent, market or (["M0"] if leak else ["M1e"]), seeds, years, steps, leak)
+        print_summaries(summaries, as_json)
+    if not all(summary.meets_target for _, summary in summaries):
+        raise typer.Exit(terminal.EXIT_FAILED)

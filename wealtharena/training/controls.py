@@ -1,0 +1,210 @@
+"""Learning controls with our own trainings, one process per seed, through the code that trains at night."""
+
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from wealtharena.agents.specs import AgentSpec, resolve_agent
+from wealtharena.core.errors import SettingsError, TrainingError, WealthArenaError, unknown_name
+from wealtharena.evaluation.learning import (
+    LearningControl,
+    LearningSummary,
+    Learnt,
+    Lesson,
+    SeedOutcome,
+    learn_and_compare,
+    summarise,
+)
+from wealtharena.settings.models import AgentSettings, Algorithm, Settings, TrainingSettings
+from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
+
+CONTROL_RECIPES: dict[Algorithm, dict[str, Any]] = {
+    Algorithm.PPO: {
+        "env_steps": 3_000_000, "num_accounts": 256, "train_batch_size": 16_384, "minibatch_size": 4_096,
+        "hidden_sizes": (32,), "learning_rate": 3e-3, "gamma": 0.95, "gae_lambda": 0.95,
+    },
+    Algorithm.A2C: {
+        "env_steps": 4_000_000, "num_accounts": 256, "train_batch_size": 4_096, "hidden_sizes": (32,),
+        "learning_rate": 3e-3, "gamma": 0.95, "gae_lambda": 0.95,
+    },
+    Algorithm.SAC: {
+        "env_steps": 1_000_000, "num_accounts": 256, "train_batch_size": 1_024, "hidden_sizes": (32,),
+        "learning_rate": 3e-3, "gamma": 0.9, "replay_capacity": 1_000_000, "updates_per_step": 0.01,
+        "initial_temperature": 0.01,
+    },
+    Algorithm.DQN: {
+        "env_steps": 1_000_000, "num_accounts": 256, "train_batch_size": 1_024, "hidden_sizes": (32,),
+        "learning_rate": 3e-3, "gamma": 0.9, "replay_capacity": 1_000_000, "updates_per_step": 0.01,
+        "final_epsilon": 0.2,
+    },
+}  # fmt: skip
+"""What an algorithm's recipe differs in from ``AgentSettings`` when it is to show that it can learn."""
+
+TARGET_SHARES = {Algorithm.PPO: 0.90, Algorithm.A2C: 0.90, Algorithm.SAC: 0.85, Algorithm.DQN: 0.85}
+"""Share of the oracle's score that each algorithm must reach."""
+
+_EPISODE_DAYS = 252
+_TRAINING = TrainingSettings(
+    episode_days=_EPISODE_DAYS,
+    evaluations=1,  # the last policy is tested: a choice among several would be by luck, in histories of a few years
+    checkpoint_seconds=3_600.0,
+    max_retries=0,
+)
+
+
+@dataclass(frozen=True)
+class Student:
+    """Who learns.
+
+    Attributes:
+        name: an algorithm in lower case, or an agent.
+        agent: whose name the training has.
+        recipe: its figures; long and short.
+    """
+
+    name: str
+    agent: AgentSpec
+    recipe: AgentSettings
+
+
+def find_student(name: str, settings: Settings, env_steps: int | None = None) -> Student:
+    """The recipe of an algorithm (``ppo`` …) for controls, or that of an agent, which may then sell short.
+
+    Args:
+        env_steps: of the training; by default the recipe's.
+
+    Raises:
+        SettingsError: it is neither, or ``env_steps`` is not positive.
+    """
+    wanted = name.strip().upper()
+    if wanted in set(Algorithm):
+        algorithm = Algorithm(wanted)
+        figures: dict[str, Any] = {"algorithm": algorithm, **CONTROL_RECIPES[algorithm]}
+        spec = AgentSpec(name.strip().lower(), None)
+    else:
+        spec = _agent(name, settings)
+        figures = settings.agents[spec.name].model_dump()
+    changes = {"long_only": False} | ({} if env_steps is None else {"env_steps": env_steps})
+    if env_steps is not None and env_steps < 1:
+        raise SettingsError(f"steps must be at least 1, got {env_steps}")
+    return Student(spec.name, spec, AgentSettings.model_validate(figures | changes))
+
+
+def trainer_of(student: Student, folder: Path) -> Callable[[Lesson], Generator[TrainingProgress, None, Learnt]]:
+    """Trains on a lesson as a night does, in ``folder``, and loads the policy from its checkpoint."""
+    return partial(_train, student, folder)
+
+
+def run_control(
+    control: LearningControl,
+    student: Student,
+    seeds: Sequence[int],
+    num_years: float,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+) -> LearningSummary:
+    """All seeds side by side, as many as the Ray session has cores.
+
+    Args:
+        num_years: of the test worlds of each seed.
+        on_progress: called from several threads.
+
+    Raises:
+        WealthArenaError: of the first seed that fails; ``TrainingError`` if there is no Ray session.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        raise TrainingError(f"{student.name}: no Ray session; open one with ray_session()")
+    follow = partial(_follow, control, student, num_years, on_progress)
+    with ThreadPoolExecutor(max(1, len(seeds))) as pool:
+        return summarise(control, list(pool.map(follow, seeds)))
+
+
+def _agent(name: str, settings: Settings) -> AgentSpec:
+    try:
+        spec = resolve_agent(name)
+    except SettingsError:
+        spec = None
+    if spec is None or spec.name not in settings.agents:
+        known = [*(algorithm.lower() for algorithm in Algorithm), *settings.agents]
+        raise SettingsError(unknown_name("agent or algorithm", name, known))
+    return spec
+
+
+def _train(student: Student, folder: Path, lesson: Lesson) -> Generator[TrainingProgress, None, Learnt]:
+    from wealtharena.training.job import training_events
+    from wealtharena.training.local import load_policy
+
+    recipe = student.recipe
+    job = TrainingJob(
+        agent=student.agent,
+        recipe=recipe,
+        panel_train=lesson.train,
+        panel_validation=lesson.validation,
+        rules=lesson.rules,
+        reward=lesson.reward,
+        training=_TRAINING,
+        seed=lesson.seed,
+        output_dir=folder / "training",
+    )
+    result: TrainingResult | None = None
+    for event in training_events(job):
+        if isinstance(event, TrainingResult):
+            result = event
+        else:
+            yield event
+    assert result is not None  # noqa: S101 - the last event
+    return Learnt(
+        act=load_policy(result.checkpoint).act,
+        env_steps=result.curve[-1].env_steps,
+        window=recipe.window,
+        actions=recipe.action_kind.value,
+    )
+
+
+def _follow(
+    control: LearningControl,
+    student: Student,
+    num_years: float,
+    on_progress: Callable[[TrainingProgress], None] | None,
+    seed: int,
+) -> SeedOutcome:
+    """Runs one seed in a Ray task with a core of its own and waits for it."""
+    import ray
+
+    who = f"{student.name} on {control.title}, seed {seed}"
+    for reference in ray.remote(num_cpus=1, max_retries=0)(_run).remote(control, student, seed, num_years):
+        event = _fetch(who, reference)
+        if isinstance(event, SeedOutcome):
+            return event
+        if on_progress is not None:
+            on_progress(event)
+    raise TrainingError(f"{who}: the control ended without an outcome")
+
+
+def _run(
+    control: LearningControl, student: Student, seed: int, num_years: float
+) -> Iterator[TrainingProgress | SeedOutcome]:
+    with tempfile.TemporaryDirectory(prefix="wealtharena-control-") as folder:
+        outcome = yield from learn_and_compare(control, seed, num_years, trainer_of(student, Path(folder)))
+    yield outcome
+
+
+def _fetch(who: str, reference: Any) -> TrainingProgress | SeedOutcome:
+    """The event behind a reference; Ray's wrappers around errors are taken off."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        event: TrainingProgress | SeedOutcome = ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, WealthArenaError):
+            raise error.cause from None
+        raise TrainingError(f"{who}: {type(error.cause).__name__}: {error.cause}") from error
+    except RayError as error:
+        raise TrainingError(f"{who}: its process was lost: {error}") from error
+    return event
