@@ -738,14 +738,17 @@ class Settings(Section):
     """Appetites for risk by name; an agent or the meta-agent names one."""
     agents: dict[str, AgentSettings] = {
         "stocks": AgentSettings(algorithm=Algorithm.PPO),
-        "crypto": AgentSettings(algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256),
+        "crypto": AgentSettings(
+            algorithm=Algorithm.SAC, env_steps=30_000, train_batch_size=256, reward={"downside": 1.0}
+        ),
         "etfs": AgentSettings(algorithm=Algorithm.A2C),
         "currencies": AgentSettings(
-            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=1e-4, long_only=False
+            algorithm=Algorithm.DQN, env_steps=60_000, train_batch_size=256, learning_rate=1e-4, long_only=False,
+            reward={"downside": 1.0},
         ),
         "reits": AgentSettings(algorithm=Algorithm.PPO),
         "commodities": AgentSettings(algorithm=Algorithm.PPO, long_only=False),
-    }
+    }  # fmt: skip
     """Recipe of each agent; a profile names only what differs from these."""
     training: TrainingSettings = TrainingSettings()
     """How trainings are run."""
