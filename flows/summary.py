@@ -10,6 +10,7 @@ from tasks.night import Night
 from tasks.signals import SignalsReceipt
 from tasks.stage import StageResult
 from tasks.training import TrainingReceipt
+from wealtharena.training.selection import describe
 
 _WIDTH_WITH_REASONS = 150
 _MAX_NOTES = 12
@@ -100,8 +101,7 @@ def _print_figures(night: Night, result: StageResult) -> None:
 
 def _described(receipt: Any) -> str:
     if isinstance(receipt, TrainingReceipt):
-        score = "undefined" if receipt.validation_sharpe is None else f"{receipt.validation_sharpe:+.2f}"
-        return f"{receipt.algorithm}, version {receipt.version}, validation Sharpe {score}, {receipt.seconds:.0f} s"
+        return f"{receipt.algorithm}, version {receipt.version}, {describe(receipt.seeds)}, {receipt.seconds:.0f} s"
     for name in ("reason", "path", "data_version"):
         if getattr(receipt, name, ""):
             return f"{name.replace('_', ' ')}: {getattr(receipt, name)}"

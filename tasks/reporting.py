@@ -21,6 +21,7 @@ from tasks.signals import SignalsReceipt
 from tasks.tracking import log_report
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
+from tasks.trials import candidate_receipts
 from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.hashing import hash_json
@@ -38,6 +39,7 @@ from wealtharena.reporting.gather import (
 )
 from wealtharena.settings import settings_hash
 from wealtharena.tracking import current_commit
+from wealtharena.training.selection import describe
 from wealtharena.vendors import MACRO
 
 STAGE = "report"
@@ -109,6 +111,7 @@ def _write(night: Night, path: Path) -> Path:
 def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt]) -> tuple[AgentReport, ...]:
     scored = finished_or_empty(night, BACKTEST, BacktestReceipt)
     decided = finished_or_empty(night, PROMOTE, DecisionReceipt)
+    trained = candidate_receipts(night)
     reasons = {item: text for (_, item), text in failures(night).items()}
     groups = dict(zip(tables.coverage["symbol"], tables.coverage["asset_class"], strict=True))
     # Also those that an earlier run of the same night worked on.
@@ -126,6 +129,7 @@ def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt
             failure=reasons.get(name, "an earlier stage failed"),
             limits=active_limits(TradingRules.from_settings(night.settings, name)),
             trades=_trades(scored.get(name)),
+            training=describe(trained[name].seeds) if name in trained else "",
         )
         reports.append(gather_agent(facts, tables, groups if name == META_AGENT else None))
     return tuple(reports)

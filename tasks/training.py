@@ -1,9 +1,11 @@
-"""Trains the night's agents in Ray, and keeps what they became as verified bundles."""
+"""Trains the night's agents in Ray, each with several seeds, and keeps what the best became as verified bundles."""
 
+import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,13 @@ from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.markets import agent_market
 from tasks.night import Night
-from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
-from tasks.tracking import register, start_agent_run
+from tasks.tracking import champion_version, load_version, register, start_agent_run
+from tasks.watch import TrainingWatch
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core import CheckpointRef, MarketPanel
-from wealtharena.core.errors import ModelIntegrityError
+from wealtharena.core.errors import ModelIntegrityError, TrainingError, WealthArenaError
 from wealtharena.evaluation.windows import window_dates
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.serving.bundle import verify_bundle
@@ -27,13 +29,29 @@ from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.serving.model import ServedModel, load_model
 from wealtharena.settings import AgentSettings, settings_hash
 from wealtharena.tracking import Tracker
-from wealtharena.training.cluster import expected_cost, submit_training
-from wealtharena.training.curves import curve_frame
-from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
+from wealtharena.training.cluster import TrainingQueue, cores_needed, expected_cost, submit_training
+from wealtharena.training.curves import curves_frame
+from wealtharena.training.result import TrainingJob, TrainingResult, WarmStart
+from wealtharena.training.selection import SeedOutcome, best_of, describe, jobs_of, spread_of
 from wealtharena.training.session import deferred_ray_session
+from wealtharena.training.work import discard_work
 
 STAGE = "train"
 STAGE_META = "train-meta"
+
+# What of `settings.training` a policy depends on; the rest says how and where the work is done.
+_DECISIVE = {
+    "engine",
+    "seeds",
+    "evaluations",
+    "patience",
+    "warm_start",
+    "episode_days",
+    "max_retries",
+    "env_runners",
+    "gpus",
+}
+_RLLIB = "rllib"
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,10 @@ class TrainingReceipt:
         weights_hash: hash of the network's parameters.
         validation_sharpe: of the kept checkpoint; None if undefined.
         final_reward: mean episode return at the end.
-        seconds: wall time of the training.
+        seconds: wall time of the kept training.
+        seeds: how the training with each seed ended.
+        problems: seeds that failed, though others did not, with the reason.
+        notes: a champion that could not be begun with, and why.
     """
 
     agent: str
@@ -61,9 +82,20 @@ class TrainingReceipt:
     validation_sharpe: float | None
     final_reward: float | None
     seconds: float
+    seeds: tuple[SeedOutcome, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-_open_cluster: list[Callable[[], None]] = []
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """Where the trainings of a night run: ``open`` starts Ray at the first call; ``queue`` lets them begin in turn."""
+
+    open: Callable[[], None]
+    queue: TrainingQueue
+
+
+_open_cluster: list[_Cluster] = []
 
 
 @contextmanager
@@ -72,12 +104,14 @@ def training_cluster(night: Night) -> Iterator[None]:
     if _open_cluster:
         yield
         return
-    with deferred_ray_session(night.settings.training, night.settings.training.num_workers) as open_session:
-        _open_cluster.append(open_session)
+    training = night.settings.training
+    with deferred_ray_session(training, cores_needed(training)) as open_session:
+        cluster = _Cluster(open_session, TrainingQueue(training.num_workers))
+        _open_cluster.append(cluster)
         try:
             yield
         finally:
-            _open_cluster.remove(open_session)
+            _open_cluster.remove(cluster)
 
 
 def agents_to_train(night: Night) -> list[str]:
@@ -118,9 +152,10 @@ def train_once(
         "validation": validation.content_hash,
         "rules": asdict(rules),
         "reward": asdict(reward),
-        "episode_days": training.episode_days,
-        "evaluations": training.evaluations,
+        "training": training.model_dump(mode="json", include=_DECISIVE),
         "seed": night.settings.seed,
+        # Promotion changes the champion: a repeat of the night keeps to what it once began with.
+        "night": night.night_id if training.warm_start == "champion" else "",
     }
     job = TrainingJob(
         agent=AGENTS[agent],
@@ -134,7 +169,9 @@ def train_once(
         output_dir=night.folder / "training" / agent,
     )
     stage = STAGE if AGENTS[agent].asset_class is not None else STAGE_META
-    return once(night, stage, agent, inputs, lambda: _train(night, job, dates), TrainingReceipt, _is_intact)
+    receipt = once(night, stage, agent, inputs, lambda: _train(night, job, dates), TrainingReceipt, _is_intact)
+    _tidy(job)
+    return receipt
 
 
 def candidate(receipt: TrainingReceipt) -> ServedModel:
@@ -144,23 +181,26 @@ def candidate(receipt: TrainingReceipt) -> ServedModel:
 
 def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingReceipt:
     agent, tracker = job.agent.name, Tracker(night.settings)
-    data_version = job.panel_train.content_hash
-    run_id = start_agent_run(tracker, night, agent, data_version)
-    shutil.rmtree(job.output_dir, ignore_errors=True)
-    tell(ProgressEvent(STAGE, agent, 0, job.recipe.env_steps, f"{job.recipe.algorithm} waits for a core"))
+    run_id = start_agent_run(tracker, night, agent, job.panel_train.content_hash)
+    start, notes = _warm_start(night, agent)
+    jobs = jobs_of(replace(job, warm_start=start))
+    watch = TrainingWatch(STAGE, tracker, run_id, jobs)
     try:
-        _open_cluster[-1]()
-        result = submit_training(job, _bar(agent, str(job.recipe.algorithm)))
+        _open_cluster[-1].open()
+        results, outcomes = _train_seeds(jobs, watch)
     except Exception:
         tracker.finish(run_id, failed=True)
         raise
-    ref = _write_bundle(night, job, result, dates)
-    curves = curve_frame(result.curve)
+    best = best_of(results)
+    kept = jobs[[item.seed for item in jobs].index(best.seed)]
+    ref = _write_bundle(night, kept, best, outcomes, dates)
+    curves = curves_frame(results, best)
     night.warehouse.write(
         "out_training__curves", curves.assign(night=night.night_id, agent=agent), f"{night.night_id}/{agent}"
     )
-    tracker.log_curves(run_id, curves)
-    tracker.log_metrics(run_id, {"validation_sharpe_best": result.validation_sharpe, "train_seconds": result.seconds})
+    watch.conclude(results, best, describe(outcomes))
+    own = {"validation_sharpe_best": best.validation_sharpe, "train_seconds": best.seconds}
+    tracker.log_metrics(run_id, own | _spread(outcomes))
     version = register(night, agent, ref, run_id)
     tracker.finish(run_id)
     return TrainingReceipt(
@@ -169,14 +209,89 @@ def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingRec
         version=version,
         mlflow_run_id=run_id,
         algorithm=str(job.recipe.algorithm),
-        weights_hash=result.weights_hash,
-        validation_sharpe=result.validation_sharpe,
-        final_reward=result.final_reward,
-        seconds=result.seconds,
+        weights_hash=best.weights_hash,
+        validation_sharpe=_defined(best.validation_sharpe),
+        final_reward=_defined(best.final_reward),
+        seconds=best.seconds,
+        seeds=outcomes,
+        problems=tuple(item.failure for item in outcomes if item.failure),
+        notes=(*notes, *_cold_starts(results)),
     )
 
 
-def _write_bundle(night: Night, job: TrainingJob, result: TrainingResult, dates: dict[str, Any]) -> CheckpointRef:
+def _train_seeds(
+    jobs: Sequence[TrainingJob], watch: TrainingWatch
+) -> tuple[list[TrainingResult], tuple[SeedOutcome, ...]]:
+    """The trainings that ended well, and how each one ended.
+
+    Raises:
+        TrainingError: none ended well.
+    """
+    with ThreadPoolExecutor(len(jobs), thread_name_prefix="seed") as pool:
+        trainings: dict[Future[TrainingResult], int] = {}
+        for job in jobs:
+            trainings[pool.submit(_train_seed, job, _open_cluster[-1].queue, watch)] = job.seed
+        watch.follow(trainings)
+    results: list[TrainingResult] = []
+    outcomes: list[SeedOutcome] = []
+    for future, seed in trainings.items():
+        error = future.exception()
+        if error is None:
+            results.append(future.result())
+            outcomes.append(_outcome(results[-1]))
+        elif isinstance(error, WealthArenaError):
+            outcomes.append(SeedOutcome(seed, failure=str(error)))
+        else:
+            raise error
+    if not results:
+        raise TrainingError("; ".join(dict.fromkeys(item.failure for item in outcomes)))
+    return results, tuple(outcomes)
+
+
+def _train_seed(job: TrainingJob, queue: TrainingQueue, watch: TrainingWatch) -> TrainingResult:
+    with queue.turn(expected_cost(job.recipe, len(job.panel_train.symbols))):
+        return submit_training(job, watch.hear)
+
+
+def _outcome(result: TrainingResult) -> SeedOutcome:
+    scores = _defined(result.validation_sharpe), _defined(result.final_reward)
+    return SeedOutcome(result.seed, *scores, attempts=result.attempts)
+
+
+def _warm_start(night: Night, agent: str) -> tuple[WarmStart | None, tuple[str, ...]]:
+    """The champion to begin with, verified; or None and why not, unless nothing else was asked for."""
+    champion = champion_version(night, agent) if night.settings.training.warm_start == "champion" else None
+    if champion is None:
+        return None, ()
+    model = load_version(night, champion)
+    if not (model.folder / _RLLIB).is_dir():
+        return None, (f"training begins from scratch: the champion {model.label} has no RLlib checkpoint",)
+    return WarmStart(model.folder / _RLLIB, model.label, model.card.feature_names), ()
+
+
+def _cold_starts(results: Sequence[TrainingResult]) -> tuple[str, ...]:
+    """Why trainings did not begin with the champion."""
+    told = dict.fromkeys(result.warm_start for result in results)
+    return tuple(f"training began {text}" for text in told if text.startswith("from scratch"))
+
+
+def _spread(outcomes: Sequence[SeedOutcome]) -> dict[str, float]:
+    """Over the seeds; NaN where it is undefined."""
+    spread = spread_of(outcome.validation_sharpe for outcome in outcomes)
+    return {"validation_sharpe_mean": spread.mean, "validation_sharpe_deviation": spread.deviation}
+
+
+def _defined(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _write_bundle(
+    night: Night,
+    job: TrainingJob,
+    result: TrainingResult,
+    outcomes: Sequence[SeedOutcome],
+    dates: dict[str, Any],
+) -> CheckpointRef:
     agent = job.agent.name
     card = ModelCard(
         agent=agent,
@@ -191,11 +306,19 @@ def _write_bundle(night: Night, job: TrainingJob, result: TrainingResult, dates:
         data_version=job.panel_train.content_hash,
         seed=job.seed,
         windows=dates,
-        metrics={"validation_sharpe": result.validation_sharpe, "final_reward": result.final_reward},
+        metrics={"final_reward": result.final_reward, "validation_sharpe": result.validation_sharpe}
+        | _spread(outcomes),
     )
     name = f"{night.night_id}-{result.weights_hash[:8]}"
     store = ModelCheckpoint(night.settings.home)
     return store.save_checkpoint(agent, name, card, job.output_dir, datetime.now(UTC))
+
+
+def _tidy(job: TrainingJob) -> None:
+    """Removes what the trainings left besides the bundle, now that the receipt speaks for them."""
+    for item in jobs_of(job):
+        discard_work(item)
+    shutil.rmtree(job.output_dir, ignore_errors=True)
 
 
 def _is_intact(receipt: TrainingReceipt) -> bool:
@@ -204,13 +327,3 @@ def _is_intact(receipt: TrainingReceipt) -> bool:
     except ModelIntegrityError:
         return False
     return True
-
-
-def _bar(agent: str, algorithm: str) -> Callable[[TrainingProgress], None]:
-    def advance(progress: TrainingProgress) -> None:
-        note = f"{algorithm} return {progress.episode_return_mean:+.3f}"
-        if progress.validation_sharpe is not None:
-            note += f", validation Sharpe {progress.validation_sharpe:+.2f}"
-        tell(ProgressEvent(STAGE, agent, progress.env_steps, progress.total_env_steps, note))
-
-    return advance

@@ -271,12 +271,14 @@ TABLES: dict[str, TableSpec] = {
         TableSpec(
             name="out_training__curves",
             schema=_schema(
-                _NIGHT_AND_AGENT | {"iteration": COUNT, "env_steps": COUNT, "metric": TEXT, "value": NUMBER}
+                _NIGHT_AND_AGENT
+                | {"seed": COUNT, "kept": FLAG}
+                | {"iteration": COUNT, "env_steps": COUNT, "metric": TEXT, "value": NUMBER}
             ),
-            key=("night", "agent", "metric", "iteration"),
+            key=("night", "agent", "seed", "metric", "iteration"),
             mode="replace",
             partition_by=("night", "agent"),
-            description="Learning curves",
+            description="Learning curves of every seed; `kept` marks the one whose policy was taken",
         ),
         TableSpec(
             name="out_backtest__daily_equity",

@@ -52,11 +52,10 @@ def weights(strategy: str, **per_symbol: tuple[float, float]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def curve(metric: str, values: list[float], agent: str = "stocks") -> pd.DataFrame:
+def curve(metric: str, values: list[float], agent: str = "stocks", kept: bool = True) -> pd.DataFrame:
     steps = range(1, len(values) + 1)
-    return pd.DataFrame(
-        {"agent": agent, "iteration": steps, "env_steps": [k * 100 for k in steps], "metric": metric, "value": values}
-    )
+    whose = {"agent": agent, "kept": kept, "iteration": steps, "env_steps": [k * 100 for k in steps]}
+    return pd.DataFrame(whose | {"metric": metric, "value": values})
 
 
 def night(**tables: pd.DataFrame) -> NightTables:
@@ -64,7 +63,7 @@ def night(**tables: pd.DataFrame) -> NightTables:
         "equity": pd.DataFrame(columns=["agent", "strategy", "session_date", "equity"]),
         "weights": pd.DataFrame(columns=["agent", "strategy", "session_date", "symbol", "weight"]),
         "metrics": pd.DataFrame(columns=["agent", "strategy", "metric", "value"]),
-        "curves": pd.DataFrame(columns=["agent", "iteration", "env_steps", "metric", "value"]),
+        "curves": pd.DataFrame(columns=["agent", "kept", "iteration", "env_steps", "metric", "value"]),
         "coverage": pd.DataFrame(columns=["symbol"]),
         "quarantine": pd.DataFrame(columns=["symbol"]),
         "outcomes": pd.DataFrame(columns=["symbol", "asset_class"]),
@@ -216,6 +215,7 @@ def test_the_learning_curve_marks_the_first_best_validation_score() -> None:
             curve("validation_sharpe", [NAN, 0.7, 0.7, -0.1]),
             curve("policy_loss", [9.0, 9.0, 9.0, 9.0]),
             curve("episode_return_mean", [5.0], agent="crypto"),
+            curve("validation_sharpe", [9.0, 9.0, 9.0, 9.0], kept=False),
         ]
     )
     learning = reported(decision("promoted"), curves=rows).learning

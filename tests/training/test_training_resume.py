@@ -15,8 +15,9 @@ from wealtharena.core.errors import TrainingError
 from wealtharena.settings.models import Algorithm
 from wealtharena.training import job as job_module
 from wealtharena.training.fingerprint import fingerprint
-from wealtharena.training.job import discard_work, train_policy, training_events
+from wealtharena.training.job import train_policy, training_events
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult, WarmStart
+from wealtharena.training.work import discard_work
 
 MakeJob = Callable[..., TrainingJob]
 Undisturbed = Callable[[Algorithm], TrainingResult]

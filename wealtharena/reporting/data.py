@@ -161,6 +161,7 @@ class AgentReport:
         weights: weights on the held-out window.
         learning: the training's progress.
         risk: costs, income and limits of the new policy, or of the champion where there is none.
+        training: how the training went, in words.
     """
 
     name: str
@@ -176,6 +177,7 @@ class AgentReport:
     weights: WeightPath | None = None
     learning: LearningCurve | None = None
     risk: RiskReport | None = None
+    training: str = ""
 
 
 @dataclass(frozen=True, slots=True)

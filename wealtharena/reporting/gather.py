@@ -82,6 +82,7 @@ class AgentFacts:
         failure: why there is no decision.
         limits: what each limit of the risk monitor is set to, by name; NaN where it is no number.
         trades: rows of the agent in the table of trades.
+        training: how its training went, in words; ``""`` if it was not trained.
     """
 
     name: str
@@ -92,6 +93,7 @@ class AgentFacts:
     failure: str
     limits: Mapping[str, float] = field(default_factory=dict)
     trades: int = 0
+    training: str = ""
 
 
 def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, str] | None = None) -> AgentReport:
@@ -119,6 +121,7 @@ def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, st
         weights=_weights(tables.weights[tables.weights["agent"] == facts.name], own, groups),
         learning=_learning(tables.curves[tables.curves["agent"] == facts.name]),
         risk=_risk(facts, figures.get(own, {})),
+        training=facts.training,
     )
 
 
@@ -242,7 +245,9 @@ def _weights(weights: pd.DataFrame, strategy: str, groups: Mapping[str, str] | N
     return WeightPath(grid.index.to_numpy().astype("datetime64[D]"), tuple(map(str, grid.columns)), values)
 
 
-def _learning(curves: pd.DataFrame) -> LearningCurve | None:
+def _learning(every: pd.DataFrame) -> LearningCurve | None:
+    """The curve of the training whose policy was kept."""
+    curves = every[every["kept"].astype(bool)]
     returns = curves[curves["metric"] == "episode_return_mean"]
     scores = curves[curves["metric"] == "validation_sharpe"]
     if returns.empty:

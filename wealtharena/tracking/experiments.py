@@ -124,6 +124,11 @@ class Tracker:
         columns = (ordered[name].tolist() for name in ("metric", "value", "iteration"))
         self._log_points(run_id, zip(*columns, strict=True))
 
+    def last_step(self, run_id: str, metric: str) -> int:
+        """Highest step at which a run has a metric; 0 if at none."""
+        with raising(TrackingError, f"reading {metric} of run {run_id}", self.settings):
+            return max((point.step for point in self.client.get_metric_history(run_id, metric)), default=0)
+
     def log_artifact(self, run_id: str, path: Path, folder: str = "") -> None:
         """Copies a file, or everything in a folder, to the run's artifacts under ``folder``."""
         with raising(TrackingError, f"logging artifact {path} of run {run_id}", self.settings):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from wealtharena.training.result import CurveRow
+from wealtharena.training.result import CurveRow, TrainingResult
 
 _KEYS = ("iteration", "env_steps")
 
@@ -22,6 +22,15 @@ def curve_frame(curve: Sequence[CurveRow]) -> pd.DataFrame:
         if value is not None
     ]
     return pd.DataFrame(rows, columns=[*_KEYS, "metric", "value"])
+
+
+def curves_frame(results: Sequence[TrainingResult], kept: TrainingResult) -> pd.DataFrame:
+    """The curves of several seeds: ``seed``, ``kept`` (it is the one of the policy that was kept), and ``curve_frame``.
+
+    There must be a result.
+    """
+    frames = [curve_frame(item.curve).assign(seed=item.seed, kept=item.seed == kept.seed) for item in results]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _figures(row: CurveRow) -> dict[str, float | None]:

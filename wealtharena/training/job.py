@@ -26,7 +26,7 @@ from wealtharena.training.seeding import isolated_randomness
 from wealtharena.training.selection import Purpose, derived_seed, is_better
 from wealtharena.training.session import quieten_rllib
 from wealtharena.training.warm_start import load_module, warm_up
-from wealtharena.training.work import CHECKPOINT_FOLDER, Best, Point, TrainingState, WorkFolder, hold
+from wealtharena.training.work import CHECKPOINT_FOLDER, Best, Point, TrainingState, WorkFolder, discard_work, hold
 
 MARKET_FOLDER = "market"
 POLICY_FILE = "policy.onnx"
@@ -79,12 +79,6 @@ def training_events(job: TrainingJob) -> Iterator[TrainingProgress | TrainingRes
             _write_results(job, work, state)
             work.mark_finished(state, job.output_dir)
     yield _result(job, state)
-
-
-def discard_work(job: TrainingJob) -> None:
-    """Removes what a training left beside its results."""
-    with hold(job.work_dir, "") as work:
-        work.discard()
 
 
 class _Training:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wealtharena.core.hashing import hash_file
-from wealtharena.training.result import CurveRow
+from wealtharena.training.result import CurveRow, TrainingJob
 
 KEPT_POINTS = 2
 CHECKPOINT_FOLDER = "rllib"
@@ -193,6 +193,13 @@ def hold(folder: Path, fingerprint: str) -> Iterator[WorkFolder]:
             if _is_file_of(lock.fileno(), folder / _LOCK_FILE):
                 yield WorkFolder(folder, fingerprint)
                 return
+
+
+def discard_work(job: TrainingJob) -> None:
+    """Removes what a training keeps beside its results, once no other process works there."""
+    if job.work_dir.exists():
+        with hold(job.work_dir, "") as work:
+            work.discard()
 
 
 def _is_file_of(descriptor: int, path: Path) -> bool:
