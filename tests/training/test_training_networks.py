@@ -123,12 +123,12 @@ def test_the_scale_of_features_is_that_of_the_training_window_alone(tmp_path: Pa
 
 
 TRAINED = [
-    (Algorithm.PPO, Network.LSTM, Actions.WEIGHTS),
     (Algorithm.PPO, Network.ATTENTION, Actions.LEVELS),
     (Algorithm.A2C, Network.PLAIN, Actions.CHANGES),
     (Algorithm.SAC, Network.ATTENTION, Actions.CHANGES),
-    (Algorithm.SAC, Network.PLAIN, Actions.WEIGHTS),
     (Algorithm.DQN, Network.LSTM, Actions.LEVELS),
+    pytest.param(Algorithm.PPO, Network.LSTM, Actions.WEIGHTS, marks=pytest.mark.slow),
+    pytest.param(Algorithm.SAC, Network.PLAIN, Actions.WEIGHTS, marks=pytest.mark.slow),
 ]
 
 
@@ -136,7 +136,7 @@ TRAINED = [
 def test_what_was_validated_is_what_is_exported_and_what_the_checkpoint_holds(
     tmp_path: Path, algorithm: Algorithm, network: Network, actions: Actions
 ) -> None:
-    job = make_job_in(tmp_path / "out", algorithm, network=network, actions=actions, window=2)
+    job = make_job_in(tmp_path / "out", algorithm, network=network, actions=actions, window=2, env_steps=256)
     result = train_policy(job)
     exported, restored = OnnxPolicy(result.policy), load_policy(result.checkpoint)
     panel, how = job.panel_validation, {"window": 2, "actions": actions}
