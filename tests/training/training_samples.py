@@ -8,6 +8,7 @@ import numpy as np
 
 from wealtharena.agents import AGENTS
 from wealtharena.core import MarketPanel
+from wealtharena.core.hashing import hash_arrays
 from wealtharena.core.panel import AssetCosts
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import Algorithm, Settings, TrainingSettings
@@ -78,3 +79,9 @@ def make_job_in(
         seed=seed,
         output_dir=folder,
     )
+
+
+def weights_hash(algorithm: Any) -> str:
+    """Of the module that an algorithm learns."""
+    weights = algorithm.module.state_dict()
+    return hash_arrays(weights[name].cpu().numpy() for name in sorted(weights))

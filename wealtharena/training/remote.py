@@ -127,13 +127,15 @@ def _play(
 ) -> tuple[int, Any]:
     """One round in the actor: its number, and arrays, statistics and next state, or the error.
 
-    RLlib restarts an actor in which something is raised; what will be raised again is handed back instead.
+    RLlib restarts an actor in which something is raised; what would be raised again is handed back instead.
     """
     torch.set_num_threads(1)
-    runner.module.set_state(ray.get(weights))
-    runner.set_exact_state(state)
     try:
+        runner.module.set_state(weights)
+        runner.set_exact_state(state)
         sampled = runner.rollout(num_sessions, random_actions)
     except WealthArenaError as error:
         return runner.worker_index, error
+    except Exception as error:  # only the death of a process is worth another try
+        return runner.worker_index, TrainingError(f"runner {runner.worker_index}: {type(error).__name__}: {error}")
     return runner.worker_index, (sampled.arrays(), runner.take_statistics(), runner.exact_state())
