@@ -42,7 +42,7 @@ from peers_figures import Figure, Report, beside, interleaved
 
 from wealtharena.agents import AGENTS
 from wealtharena.core.panel import AssetCosts, MarketPanel
-from wealtharena.envs import EnvConfig, TradingEnv
+from wealtharena.envs import EnvConfig, TradingEnv, TradingVectorEnv
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings, TrainingSettings
 from wealtharena.training.cluster import submit_training
@@ -103,6 +103,10 @@ class Bench:
         config = environment(recipe)
         return lambda: TradingEnv(self.panel, config, next(self._numbers))
 
+    def together(self, recipe: AgentSettings) -> TradingVectorEnv:
+        """Accounts side by side."""
+        return TradingVectorEnv(self.panel, environment(recipe), recipe.num_accounts, 1, autoreset_mode="SameStep")
+
 
 def algorithm_of(
     recipe: AgentSettings, panel: MarketPanel, folder: Path, seed: int = 1, training: TrainingSettings | None = None
@@ -142,9 +146,9 @@ def _speed(train: Train, least: int) -> float:
 
 
 def figures_of(
-    title: str, measured: dict[str, list[float]], aims: dict[str, float], networks: Sequence[str]
+    title: str, measured: dict[str, list[float]], aims: dict[str, float | None], networks: Sequence[str]
 ) -> list[Figure]:
-    """Our networks beside each peer; the aim is about the first of them, which is the peers' own."""
+    """Our networks beside each peer; aims, and peers without one, are about the first, which is the peers' own."""
     return [
         beside(
             f"{title}, {network}, against {peer}",
@@ -156,7 +160,7 @@ def figures_of(
         )
         for network in networks
         for peer, aim in aims.items()
-        if peer in measured
+        if peer in measured and (aim is not None or network == networks[0])
     ]
 
 
@@ -175,15 +179,15 @@ def sampling(bench: Bench, rounds: int) -> list[Figure]:
 
 def ppo(bench: Bench, rounds: int) -> list[Figure]:
     """PPO with networks of 64-64."""
-    return _ppo(bench, rounds, SMALL, {peers_rllib.NAME: 5.5, peers_sb3.NAME: 2.5})
+    return _ppo(bench, rounds, SMALL, {peers_rllib.NAME: 5.5, peers_sb3.NAME: 2.5, peers_sb3.OVER_ACCOUNTS: None})
 
 
 def ppo_large(bench: Bench, rounds: int) -> list[Figure]:
     """PPO with networks of 256-256."""
-    return _ppo(bench, rounds, LARGE, {peers_rllib.NAME: 2.2, peers_sb3.NAME: 1.4})
+    return _ppo(bench, rounds, LARGE, {peers_rllib.NAME: 2.2, peers_sb3.NAME: 1.4, peers_sb3.OVER_ACCOUNTS: None})
 
 
-def _ppo(bench: Bench, rounds: int, hidden: tuple[int, ...], aims: dict[str, float]) -> list[Figure]:
+def _ppo(bench: Bench, rounds: int, hidden: tuple[int, ...], aims: dict[str, float | None]) -> list[Figure]:
     own = recipe_of(Algorithm.PPO, hidden_sizes=hidden, **PPO_FIGURES)
     # RLlib's has a divergence term as it comes: ours beside it too.
     networks = {name: own.model_copy(update={"network": name, "kl_coeff": 0.2}) for name in (PLAIN, SHARED)}
@@ -192,6 +196,8 @@ def _ppo(bench: Bench, rounds: int, hidden: tuple[int, ...], aims: dict[str, flo
     sides = [_rllib(stock), *_ours(bench, networks | {f"{SHARED} with shadows": shadowed})]
     if peers_sb3.is_installed():
         sides.append(_sb3(peers_sb3.ppo(bench.accounts(own), hidden, BATCH, MINIBATCH, EPOCHS)))
+        over = peers_sb3.ppo_over(bench.together(own), hidden, BATCH, MINIBATCH, EPOCHS)
+        sides.append((peers_sb3.OVER_ACCOUNTS, partial(peers_sb3.steps_of_training, over)))
     measured = speeds(sides, BATCH, rounds)
     stock.stop()
     title = f"PPO {'-'.join(map(str, hidden))}"
