@@ -86,12 +86,22 @@ def same_noise(lean: LeanReplayLearner, seed: int) -> None:
     lean._noise.manual_seed(seed)
 
 
-@pytest.fixture(params=[(Algorithm.SAC, {}), (Algorithm.SAC, {"network": "plain", "window": 3}),
-                        (Algorithm.SAC, {"network": "attention"}), (Algorithm.DQN, {}),
-                        (Algorithm.DQN, {"network": "lstm", "window": 3}), (Algorithm.DQN, {"double_q": False})],
-                ids=["sac", "sac-plain", "sac-attention", "dqn", "dqn-lstm", "dqn-single"])  # fmt: skip
+CASES: dict[str, tuple[Algorithm, dict[str, Any]]] = {
+    "sac": (Algorithm.SAC, {}),
+    "sac-short": (Algorithm.SAC, {"hidden_sizes": (8,), "long_only": True}),
+    "sac-plain": (Algorithm.SAC, {"network": "plain", "window": 3}),
+    "sac-plain-deep": (Algorithm.SAC, {"network": "plain", "hidden_sizes": (8, 6, 4)}),
+    "sac-attention": (Algorithm.SAC, {"network": "attention"}),
+    "dqn": (Algorithm.DQN, {}),
+    "dqn-short": (Algorithm.DQN, {"hidden_sizes": (8,), "window": 3}),
+    "dqn-lstm": (Algorithm.DQN, {"network": "lstm", "window": 3}),
+    "dqn-single": (Algorithm.DQN, {"double_q": False}),
+}
+
+
+@pytest.fixture(params=list(CASES))
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[LeanReplayLearner, Any, Any]]:
-    algorithm, recipe = request.param
+    algorithm, recipe = CASES[request.param]
     single = {"double_q": recipe["double_q"]} if "double_q" in recipe else {}
     config = config_of(algorithm, tmp_path, **{name: value for name, value in recipe.items() if name not in single})
     config.training(**single)
@@ -119,6 +129,23 @@ def test_gradients_and_losses_are_those_of_rllib(pair: Any) -> None:
     for gradient, expected in zip(mine, theirs, strict=True):
         assert torch.allclose(gradient, expected, atol=1e-6, rtol=1e-5)
     assert float(lean.figures()["total_loss"]) == pytest.approx(losses[DEFAULT_MODULE_ID].item(), rel=1e-5)
+
+
+def test_gradients_by_hand_are_those_of_autograd(pair: Any) -> None:
+    lean, _, batch = pair
+    if lean._by_hand is None:
+        assert {"attention", "lstm"} & {str(lean.config.rl_module_spec.model_config["network"])}
+        return
+    same_noise(lean, 7)
+    own = {name: [g.clone() for g in gradients] for name, gradients in lean.gradients(batch).items()}
+    figures = lean.figures()
+    lean._by_hand = None
+    same_noise(lean, 7)
+    for name, gradients in lean.gradients(batch).items():
+        for mine, expected in zip(own[name], gradients, strict=True):
+            assert torch.allclose(mine, expected, atol=1e-6, rtol=1e-5), name
+    for name, expected in lean.figures().items():
+        assert float(figures[name]) == pytest.approx(float(expected), rel=1e-4, abs=1e-6), name
 
 
 def test_an_update_moves_weights_and_targets_and_reports_figures_as_rllib_does(pair: Any) -> None:

@@ -6,7 +6,7 @@ no gradient is computed that nobody wants, and figures are made when they are re
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,14 @@ from torch.nn.functional import huber_loss, mse_loss
 from wealtharena.agents.networks import MASK_COLUMN
 from wealtharena.agents.networks.actors import column
 from wealtharena.training.lean import LeanLearner, Minibatch
+from wealtharena.training.replay_gradients import (
+    Gradients,
+    LevelGradients,
+    SoftGradients,
+    SoftTerms,
+    hand_written_dqn,
+    hand_written_sac,
+)
 
 _N_STEP, _WEIGHTS = "n_step", "weights"
 
@@ -34,6 +42,7 @@ class LeanReplayLearner(LeanLearner):
     """What SAC and DQN share: steps of all optimizers, target networks, figures of the last update."""
 
     last_update_ts_by_mid: dict[str, int]
+    _optimizer_names: Sequence[str]
     get_optimizer: Callable[..., Any]
 
     def build(self) -> None:
@@ -47,6 +56,8 @@ class LeanReplayLearner(LeanLearner):
         self._steps: dict[str, _AdamStep] = {}
         self._learnt: dict[str, Tensor] = {}
         self._rows = 0
+        self._sums = {name: [torch.zeros_like(p) for p in self._parameters(name)] for name in self._optimizer_names}
+        self._by_hand = self._written_out() if self.device.type == "cpu" else None
 
     def learn(self, batch: Minibatch, sampled: int) -> None:
         """One update by a batch of tensors; its figures wait for ``report``.
@@ -92,6 +103,10 @@ class LeanReplayLearner(LeanLearner):
         """Gradients for each optimizer by its name; what ``figures`` needs is kept in ``_learnt``."""
 
     @abstractmethod
+    def _written_out(self) -> Any:
+        """Gradients by hand into ``_sums``; None for networks that are left to autograd."""
+
+    @abstractmethod
     def figures(self) -> dict[str, Tensor]:
         """RLlib's metrics of the last update."""
 
@@ -121,6 +136,15 @@ class LeanReplayLearner(LeanLearner):
     def _parameters(self, *optimizers: str) -> list[Tensor]:
         return [p for name in optimizers for p in self.get_optimizer(self._module_id, name).param_groups[0]["params"]]
 
+    def _gradients_of_parameters(self) -> Gradients:
+        """Where gradients by hand are added up; the temperature's is not among them."""
+        return {
+            parameter: gradient
+            for name in self._optimizer_names
+            if name != "alpha"
+            for parameter, gradient in zip(self._parameters(name), self._sums[name], strict=True)
+        }
+
     def _bootstrapped(self, batch: Minibatch, following: Tensor) -> Tensor:
         """(B,) rewards and the discounted value of what follows, which is nothing after a ruin."""
         discount = self.config.gamma ** batch[_N_STEP]
@@ -148,44 +172,26 @@ class LeanSACLearner(LeanReplayLearner, SACTorchLearner):
     curr_log_alpha: dict[str, Tensor]
     target_entropy: dict[str, Tensor]
 
+    _optimizer_names = ("policy", "qf", "qf_twin", "alpha")
+
     def gradients(self, batch: Minibatch) -> dict[str, Sequence[Tensor]]:
         """Of actor, critics and temperature, all by the weights before the update."""
-        network, log_alpha = self._network, self.curr_log_alpha[self._module_id].detach().clone()
-        alpha, shown = log_alpha.exp(), self._shown(batch[Columns.OBS])
-        actions, logp = self._act(shown)
-        with torch.no_grad():
-            targets = self._bootstrapped(batch, self._next_values(batch[Columns.NEXT_OBS], alpha))
-
-        critics = self._parameters("qf", "qf_twin")
-        predictions = _both(network.qf, network.qf_twin, shown, batch[Columns.ACTIONS])
-        errors = huber_loss(predictions, targets.expand_as(predictions), reduction="none")
-        critic_losses = (batch[_WEIGHTS] * errors).mean(1)
-        of_critics = torch.autograd.grad(critic_losses.sum(), critics)
-
-        # The actor learns through the critics, which are not to learn from it.
-        for parameter in critics:
-            parameter.requires_grad_(False)
-        values = _both(network.qf, network.qf_twin, shown, actions).amin(0)
-        for parameter in critics:
-            parameter.requires_grad_(True)
-        actor_loss = (alpha * logp - values).mean()
-        of_actor = torch.autograd.grad(actor_loss, self._parameters("policy"))
-
-        surplus = logp.detach().mean() + self.target_entropy[self._module_id]
+        log_alpha = self.curr_log_alpha[self._module_id].detach().clone()
+        gradients: Mapping[str, Sequence[Tensor]] = self._sums
+        if self._by_hand is None:
+            terms, gradients = self._derive(batch, log_alpha.exp())
+        else:
+            shape = batch[Columns.ACTIONS].shape
+            noise, next_noise = (torch.empty(shape).normal_(generator=self._noise) for _ in range(2))
+            terms = self._by_hand.derive(batch, noise, next_noise, float(log_alpha.exp()), self.config.gamma)
+        surplus = terms.logp.mean() + self.target_entropy[self._module_id]
         alpha_loss = -log_alpha * surplus
         self._learnt = {
-            "loss": actor_loss.detach() + critic_losses.detach().sum() + alpha_loss[0],
-            "actor_loss": actor_loss.detach(), "critic_losses": critic_losses.detach(), "alpha_loss": alpha_loss,
-            "log_alpha": log_alpha, "logp": logp.detach(), "values": values.detach(),
-            "td_error": (predictions.detach() - targets).abs().mean(0),
+            "loss": terms.actor_loss + terms.critic_losses.sum() + alpha_loss[0], "actor_loss": terms.actor_loss,
+            "critic_losses": terms.critic_losses, "alpha_loss": alpha_loss, "log_alpha": log_alpha,
+            "logp": terms.logp, "values": terms.values, "td_error": terms.td_error,
         }  # fmt: skip
-        half = len(critics) // 2
-        return {
-            "policy": of_actor,
-            "qf": of_critics[:half],
-            "qf_twin": of_critics[half:],
-            "alpha": [-surplus.reshape(1)],
-        }
+        return {**gradients, "alpha": [-surplus.reshape(1)]}
 
     def figures(self) -> dict[str, Tensor]:
         """The metrics of RLlib's ``SACTorchLearner``."""
@@ -216,6 +222,38 @@ class LeanSACLearner(LeanReplayLearner, SACTorchLearner):
         with torch.no_grad():
             self.curr_log_alpha[self._module_id].copy_(state["log_alpha"])
 
+    def _written_out(self) -> SoftGradients | None:
+        return hand_written_sac(self._network, self._gradients_of_parameters())
+
+    def _derive(self, batch: Minibatch, alpha: Tensor) -> tuple[SoftTerms, dict[str, Sequence[Tensor]]]:
+        """The same by autograd."""
+        network, shown = self._network, self._shown(batch[Columns.OBS])
+        actions, logp = self._act(shown)
+        with torch.no_grad():
+            targets = self._bootstrapped(batch, self._next_values(batch[Columns.NEXT_OBS], alpha))
+
+        critics = self._parameters("qf", "qf_twin")
+        predictions = _both(network.qf, network.qf_twin, shown, batch[Columns.ACTIONS])
+        errors = huber_loss(predictions, targets.expand_as(predictions), reduction="none")
+        critic_losses = (batch[_WEIGHTS] * errors).mean(1)
+        of_critics = torch.autograd.grad(critic_losses.sum(), critics)
+
+        # The actor learns through the critics, which are not to learn from it.
+        for parameter in critics:
+            parameter.requires_grad_(False)
+        values = _both(network.qf, network.qf_twin, shown, actions).amin(0)
+        for parameter in critics:
+            parameter.requires_grad_(True)
+        actor_loss = (alpha * logp - values).mean()
+        of_actor = torch.autograd.grad(actor_loss, self._parameters("policy"))
+
+        predictions, half = predictions.detach(), len(critics) // 2
+        terms = SoftTerms(
+            actor_loss.detach(), critic_losses.detach(), logp.detach(), values.detach(),
+            (predictions - targets).abs().mean(0),
+        )  # fmt: skip
+        return terms, {"policy": of_actor, "qf": of_critics[:half], "qf_twin": of_critics[half:]}
+
     def _shown(self, observations: Tensor) -> _Shown:
         # Actor and critics scale by the same statistics.
         return self._network.pi.inputs(observations), column(observations, MASK_COLUMN)
@@ -237,18 +275,17 @@ class LeanSACLearner(LeanReplayLearner, SACTorchLearner):
 class LeanDQNLearner(LeanReplayLearner, DQNTorchLearner):
     """DQN over expected values (no atoms, no dueling); losses as in RLlib's ``DQNTorchLearner``."""
 
+    _optimizer_names = (DEFAULT_OPTIMIZER,)
+
     def gradients(self, batch: Minibatch) -> dict[str, Sequence[Tensor]]:
         """Of the Q-network's loss."""
-        network = self._network
-        with torch.no_grad():
-            targets = self._bootstrapped(batch, self._next_values(batch[Columns.NEXT_OBS]))
-        predictions = network.af(batch[Columns.OBS])[:, 0]
-        chosen = predictions.gather(1, batch[Columns.ACTIONS].long().unsqueeze(1)).squeeze(1)
-        error_of = huber_loss if self.config.td_error_loss_fn == "huber" else mse_loss
-        loss = (batch[_WEIGHTS] * error_of(chosen, targets, reduction="none")).mean()
-        gradients = torch.autograd.grad(loss, self._parameters(DEFAULT_OPTIMIZER))
-        chosen = chosen.detach()
-        self._learnt = {"loss": loss.detach(), "values": chosen, "td_error": (chosen - targets).abs()}
+        huber, double = self.config.td_error_loss_fn == "huber", self.config.double_q
+        if self._by_hand is None:
+            loss, values, errors, gradients = self._derive(batch, huber, double)
+        else:
+            loss, values, errors = self._by_hand.derive(batch, self.config.gamma, double, huber)
+            gradients = self._sums[DEFAULT_OPTIMIZER]
+        self._learnt = {"loss": loss, "values": values, "td_error": errors}
         return {DEFAULT_OPTIMIZER: gradients}
 
     def figures(self) -> dict[str, Tensor]:
@@ -263,13 +300,28 @@ class LeanDQNLearner(LeanReplayLearner, DQNTorchLearner):
             TD_ERROR_MEAN_KEY: self._learnt["td_error"].mean(),
         }
 
-    def _next_values(self, observations: Tensor) -> Tensor:
+    def _written_out(self) -> LevelGradients | None:
+        return hand_written_dqn(self._network, self._gradients_of_parameters())
+
+    def _derive(self, batch: Minibatch, huber: bool, double_q: bool) -> tuple[Tensor, Tensor, Tensor, Sequence[Tensor]]:
+        """The same by autograd: loss, values of what was done, absolute errors, gradients."""
+        with torch.no_grad():
+            targets = self._bootstrapped(batch, self._next_values(batch[Columns.NEXT_OBS], double_q))
+        predictions = self._network.af(batch[Columns.OBS])[:, 0]
+        chosen = predictions.gather(1, batch[Columns.ACTIONS].long().unsqueeze(1)).squeeze(1)
+        error_of = huber_loss if huber else mse_loss
+        loss = (batch[_WEIGHTS] * error_of(chosen, targets, reduction="none")).mean()
+        gradients = torch.autograd.grad(loss, self._parameters(DEFAULT_OPTIMIZER))
+        values = chosen.detach()
+        return loss.detach(), values, (values - targets).abs(), gradients
+
+    def _next_values(self, observations: Tensor, double_q: bool) -> Tensor:
         """(B,) target values of the best actions, which the network itself names with double Q (van Hasselt et al.
         2016, arXiv:1509.06461)."""
         network = self._network
         shown = network.af.inputs(observations), column(observations, MASK_COLUMN)
         values: Tensor = network._target_af.from_rows(*shown)[:, 0]
-        if not self.config.double_q:
+        if not double_q:
             return values.amax(1)
         best = network.af.from_rows(*shown)[:, 0].argmax(1, keepdim=True)
         return values.gather(1, best).squeeze(1)
