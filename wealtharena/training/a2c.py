@@ -9,6 +9,17 @@ from ray.rllib.core.learner.learner import ENTROPY_KEY, POLICY_LOSS_KEY, VF_LOSS
 from torch import Tensor
 
 
+def set_a2c_figures(config: Any) -> None:
+    """Make a configuration of PPO one of A2C: one step over the whole batch, no penalty, gradients clipped."""
+    config.num_epochs = 1
+    config.minibatch_size = None
+    config.shuffle_batch_per_epoch = False
+    config.use_kl_loss = False
+    config.vf_loss_coeff = 0.5
+    config.grad_clip = 0.5
+    config.grad_clip_by = "global_norm"
+
+
 class A2CTorchLearner(PPOTorchLearner):
     """RMSprop on the policy gradient, the squared error of the value and the entropy; no ratio, no clipping."""
 

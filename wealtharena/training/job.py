@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from wealtharena.training.recipe import build_config, steps_per_iteration
 from wealtharena.training.result import CurveRow, TrainingJob, TrainingProgress, TrainingResult
 from wealtharena.training.seeding import isolated_randomness
 from wealtharena.training.selection import Purpose, derived_seed, is_better
-from wealtharena.training.session import quieten_rllib
+from wealtharena.training.session import quieten_rllib, ray_session
 from wealtharena.training.warm_start import load_module, warm_up
 from wealtharena.training.work import CHECKPOINT_FOLDER, Best, Point, TrainingState, WorkFolder, discard_work, hold
 
@@ -112,7 +113,7 @@ class _Training:
     def _attempt(self, point: Point | None) -> Iterator[TrainingProgress]:
         job, failures = self._job, len(self.state.failures)
         seed = derived_seed(job.seed, Purpose.RETRY, failures) if failures else job.seed
-        with isolated_randomness(seed):
+        with _ray_if_needed(job), isolated_randomness(seed):
             algorithm = _build(job, seed)
             try:
                 if point is None:
@@ -168,6 +169,14 @@ class _Training:
     def _patience_is_over(self) -> bool:
         patience = self._job.training.patience
         return patience is not None and self.state.evaluations_since_best >= patience
+
+
+def _ray_if_needed(job: TrainingJob) -> AbstractContextManager[None]:
+    """A Ray session where other processes trade, or RLlib's own engine runs, which asks for one in any case."""
+    training = job.training
+    if training.engine == "fast" and not training.env_runners:
+        return nullcontext()
+    return ray_session(training, 1 + training.env_runners)
 
 
 def _build(job: TrainingJob, seed: int) -> Any:

@@ -12,7 +12,7 @@ from wealtharena.training.lean_replay import LeanDQNLearner, LeanSACLearner
 from wealtharena.training.learning import MarketConfig, MarketTraining
 from wealtharena.training.replay import ReplayRing
 
-_WARM_UP_BATCHES = 4
+WARM_UP_BATCHES = 4
 
 
 class MarketReplayConfig(MarketConfig):
@@ -45,7 +45,7 @@ class MarketReplayTraining(MarketTraining):
         """``sessions_per_iteration`` sessions and the updates that they earn; one report on all of those."""
         config, learner, before = self.config, self._learner, self._updates
         # The first transitions enter the ring late where they are of several sessions.
-        warm_up = _WARM_UP_BATCHES * config.train_batch_size + (config.n_step - 1) * self.num_accounts
+        warm_up = WARM_UP_BATCHES * config.train_batch_size + (config.n_step - 1) * self.num_accounts
         for _ in range(config.sessions_per_iteration):
             self._ring.add(self.rollout(1, random_actions=self.steps_sampled < warm_up))
             while self._updates < int((self.steps_sampled - warm_up) * config.updates_per_step):

@@ -7,6 +7,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from torch import Tensor
 
+from wealtharena.training.a2c import set_a2c_figures
 from wealtharena.training.advantages import following_values, generalised_advantages
 from wealtharena.training.lean_on_policy import INPUTS, LeanA2CLearner, LeanPPOLearner
 from wealtharena.training.learning import MarketConfig, MarketTraining
@@ -69,13 +70,7 @@ class MarketA2CConfig(MarketPPOConfig):
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class=algo_class or MarketA2C)
-        self.num_epochs = 1
-        self.minibatch_size = None
-        self.shuffle_batch_per_epoch = False
-        self.use_kl_loss = False
-        self.vf_loss_coeff = 0.5
-        self.grad_clip = 0.5
-        self.grad_clip_by = "global_norm"
+        set_a2c_figures(self)
 
     def get_default_learner_class(self) -> type[TorchLearner]:
         """The learner with A2C's loss, without bookkeeping."""

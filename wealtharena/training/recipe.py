@@ -10,8 +10,9 @@ from wealtharena.core.errors import SettingsError
 from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
 from wealtharena.training.markets import MARKET, Spaces, TrainingMarket
 from wealtharena.training.modules import ActorCriticModule, LevelModule, SoftActorCriticModule, model_config
-from wealtharena.training.off_policy import MarketDQNConfig, MarketSACConfig
+from wealtharena.training.off_policy import WARM_UP_BATCHES, MarketDQNConfig, MarketSACConfig
 from wealtharena.training.on_policy import MarketA2CConfig, MarketPPOConfig
+from wealtharena.training.stock import StockA2CConfig, StockDQNConfig, StockPPOConfig, StockSACConfig
 
 STEPS_PER_ITERATION = 1_024
 """Environment steps per row in the learning curve of SAC and DQN, whose updates have no rounds of their own."""
@@ -30,9 +31,11 @@ def build_config(
     """RLlib's ``AlgorithmConfig`` of an agent's recipe on a market.
 
     Raises:
-        SettingsError: the runners cannot share the accounts, or a GPU is asked for and there is none.
+        SettingsError: the runners cannot share the accounts, a GPU is asked for and there is none, or shadow accounts
+            of RLlib's own engine.
     """
-    config: Any = _BUILDERS[agent.algorithm](agent)
+    config: Any = (_FAST if training.engine == "fast" else _STOCK)[agent.algorithm]()
+    _FIGURES[agent.algorithm](config, agent)
     config.environment(env_config={MARKET: market}, observation_space=spaces[0], action_space=spaces[1])
     module = RLModuleSpec(module_class=_MODULES[agent.algorithm], model_config=model_config(agent, market.statistics()))
     config.rl_module(rl_module_spec=module)
@@ -42,8 +45,33 @@ def build_config(
     config.learners(num_learners=0, num_gpus_per_learner=_gpus(training))
     config.training(gamma=agent.gamma)
     config.debugging(seed=seed, log_level="ERROR")
-    config.shadow_accounts = _has_shadows(agent)
+    (_set_fast_figures if training.engine == "fast" else _set_stock_figures)(config, agent)
     return config
+
+
+def _set_fast_figures(config: Any, agent: AgentSettings) -> None:
+    if agent.algorithm in (Algorithm.PPO, Algorithm.A2C):
+        config.shadow_accounts = agent.shadow_accounts is not False
+        return
+    # Critics of SAC and DQN learn from old transitions too, which old shadows would have to be taken from.
+    config.replay_capacity = agent.replay_capacity
+    config.updates_per_step = agent.updates_per_step
+    config.sessions_per_iteration = steps_per_iteration(agent) // agent.num_accounts
+
+
+def _set_stock_figures(config: Any, agent: AgentSettings) -> None:
+    """Rounds and replay as in our engine, in RLlib's terms."""
+    if agent.shadow_accounts:
+        raise SettingsError("shadow_accounts must be false or empty where training.engine is stock, got true")
+    if agent.algorithm in (Algorithm.PPO, Algorithm.A2C):
+        return
+    config.env_runners(rollout_fragment_length=1)
+    config.training(
+        replay_buffer_config={"type": "EpisodeReplayBuffer", "capacity": agent.replay_capacity},
+        num_steps_sampled_before_learning_starts=WARM_UP_BATCHES * agent.train_batch_size,
+        training_intensity=agent.updates_per_step * agent.train_batch_size,
+    )
+    config.reporting(min_sample_timesteps_per_iteration=steps_per_iteration(agent))
 
 
 def _accounts_per_runner(agent: AgentSettings, training: TrainingSettings) -> int:
@@ -61,14 +89,8 @@ def _gpus(training: TrainingSettings) -> float:
     return training.gpus
 
 
-def _has_shadows(agent: AgentSettings) -> bool:
-    # Critics of SAC and DQN learn from old transitions too, which old shadows would have to be taken from.
-    on_policy = agent.algorithm in (Algorithm.PPO, Algorithm.A2C)
-    return on_policy and agent.shadow_accounts is not False
-
-
-def _ppo(agent: AgentSettings) -> Any:
-    config = _on_policy(MarketPPOConfig(), agent)
+def _ppo(config: Any, agent: AgentSettings) -> None:
+    _on_policy(config, agent)
     config.training(
         num_epochs=agent.num_epochs,
         minibatch_size=agent.minibatch_size,
@@ -76,25 +98,18 @@ def _ppo(agent: AgentSettings) -> Any:
         use_kl_loss=agent.kl_coeff > 0.0,
         kl_coeff=agent.kl_coeff,
     )
-    return config
 
 
-def _a2c(agent: AgentSettings) -> Any:
-    return _on_policy(MarketA2CConfig(), agent)
-
-
-def _on_policy(config: Any, agent: AgentSettings) -> Any:
+def _on_policy(config: Any, agent: AgentSettings) -> None:
     config.training(
         lr=agent.learning_rate,
         lambda_=agent.gae_lambda,
         train_batch_size=agent.train_batch_size,
         entropy_coeff=agent.entropy_coeff,
     )
-    return config
 
 
-def _sac(agent: AgentSettings) -> Any:
-    config = MarketSACConfig()
+def _sac(config: Any, agent: AgentSettings) -> None:
     config.training(
         actor_lr=agent.learning_rate,
         critic_lr=agent.learning_rate,
@@ -102,12 +117,11 @@ def _sac(agent: AgentSettings) -> Any:
         initial_alpha=agent.initial_temperature,
         train_batch_size=agent.train_batch_size,
         tau=agent.tau,
+        n_step=agent.n_step,
     )
-    return _replay(config, agent)
 
 
-def _dqn(agent: AgentSettings) -> Any:
-    config = MarketDQNConfig()
+def _dqn(config: Any, agent: AgentSettings) -> None:
     explored = max(1, int(agent.env_steps * agent.explored_share))
     config.training(
         lr=agent.learning_rate,
@@ -116,25 +130,31 @@ def _dqn(agent: AgentSettings) -> Any:
         dueling=False,
         num_atoms=1,
         tau=agent.tau,
+        n_step=agent.n_step,
         target_network_update_freq=0,
         epsilon=[[0, 1.0], [explored, agent.final_epsilon]],
     )
-    return _replay(config, agent)
 
 
-def _replay(config: Any, agent: AgentSettings) -> Any:
-    config.training(n_step=agent.n_step)
-    config.replay_capacity = agent.replay_capacity
-    config.updates_per_step = agent.updates_per_step
-    config.sessions_per_iteration = steps_per_iteration(agent) // agent.num_accounts
-    return config
-
-
-_BUILDERS: dict[Algorithm, Callable[[AgentSettings], Any]] = {
+_FIGURES: dict[Algorithm, Callable[[Any, AgentSettings], None]] = {
     Algorithm.PPO: _ppo,
-    Algorithm.A2C: _a2c,
+    Algorithm.A2C: _on_policy,
     Algorithm.SAC: _sac,
     Algorithm.DQN: _dqn,
+}
+
+_FAST: dict[Algorithm, Callable[[], Any]] = {
+    Algorithm.PPO: MarketPPOConfig,
+    Algorithm.A2C: MarketA2CConfig,
+    Algorithm.SAC: MarketSACConfig,
+    Algorithm.DQN: MarketDQNConfig,
+}
+
+_STOCK: dict[Algorithm, Callable[[], Any]] = {
+    Algorithm.PPO: StockPPOConfig,
+    Algorithm.A2C: StockA2CConfig,
+    Algorithm.SAC: StockSACConfig,
+    Algorithm.DQN: StockDQNConfig,
 }
 
 _MODULES: dict[Algorithm, type] = {
