@@ -416,11 +416,10 @@ def curve(kind: Algorithm, engine: str, seed: int, folder: str, share: float) ->
     training = TrainingSettings.model_validate({"engine": engine})
     algorithm = algorithm_of(recipe, planted_market(1), own / "train", seed, training)
     shown = TrainingMarket.write(planted_market(2), environment(recipe), 1, own / "shown")
-    module = algorithm.learner_group._learner.module["default_policy"].unwrapped()
     points, done = [], 0
     for point in range(1, POINTS + 1):
         done += peers_rllib.steps_of_training(algorithm, int(steps * share) * point // POINTS - done)
-        result = deterministic_episodes(module, shown, EPISODES)
+        result = deterministic_episodes(algorithm.module, shown, EPISODES)
         points.append((done, result["episode_return_mean"] / shown.config.reward_scale))
     algorithm.stop()
     return points
