@@ -546,11 +546,13 @@ class AgentSettings(Section):
 
     @model_validator(mode="after")
     def _replay_fits(self) -> "AgentSettings":
-        if self.algorithm in (Algorithm.SAC, Algorithm.DQN) and self.replay_capacity < self.train_batch_size:
-            raise ValueError(
-                f"replay_capacity must be at least train_batch_size ({self.train_batch_size}), "
-                f"got {self.replay_capacity}"
-            )
+        if self.algorithm not in (Algorithm.SAC, Algorithm.DQN):
+            return self
+        for name in ("train_batch_size", "num_accounts"):
+            if self.replay_capacity < getattr(self, name):
+                raise ValueError(
+                    f"replay_capacity must be at least {name} ({getattr(self, name)}), got {self.replay_capacity}"
+                )
         return self
 
     @model_validator(mode="after")
