@@ -18,6 +18,10 @@ from wealtharena.settings import Algorithm, Settings, load_settings
             ["agents.stocks.num_accounts=4096"],
             r"train_batch_size must be a multiple of num_accounts \(4096\), got 2048",
         ),
+        (
+            ["agents.crypto.num_accounts=512", "agents.crypto.replay_capacity=300"],
+            r"replay_capacity must be at least num_accounts \(512\), got 300",
+        ),
         (["agents.crypto.replay_capacity=255"], r"replay_capacity must be at least .*\(256\), got 255"),
         (
             ["agents.crypto.n_step=127"],
