@@ -34,7 +34,7 @@ ACTORS: dict[str, Callable[[NetworkSpec], ScoringNetwork]] = {
     "ppo levels": lambda spec: LevelScores(spec, LEVELS),
     "sac": lambda spec: GaussianScores(spec, low=0.0, bounded=False),
 }
-SETS = (Network.FEED_FORWARD, Network.LSTM, Network.ATTENTION)
+SETS = tuple(kind for kind in Network if kind is not Network.PLAIN)
 DQN = (Network.FEED_FORWARD, Network.LSTM)
 
 
