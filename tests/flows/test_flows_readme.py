@@ -22,6 +22,7 @@ RUN_ELSEWHERE = {
     ".venv/bin/wealtharena simulate calibrate --data /path/to/market-data --classes stocks --out calibration": (
         "test_flows_simulate_commands"
     ),
+    ".venv/bin/wealtharena evaluate learning --agent ppo --market M1e --seeds 2": "test_flows_evaluate_commands",
     ".venv/bin/wealtharena warehouse backup /srv/backup/2026-11-20": "test_flows_data_commands",
     ".venv/bin/wealtharena deploy --profile nightly": "test_flows_deployment",
     ".venv/bin/wealtharena worker": "test_flows_deployment",
