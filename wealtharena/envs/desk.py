@@ -12,11 +12,9 @@ from wealtharena.core.errors import ExecutionError, SettingsError
 from wealtharena.core.panel import BoolArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.config import EnvConfig
 from wealtharena.envs.episodes import EpisodeSampler
-from wealtharena.envs.spaces import observation_shape
+from wealtharena.envs.spaces import decision_mode, observation_shape
 from wealtharena.execution.accounts import REPORT, Accounts, IntArray, empty_report, open_accounts, reopen_accounts
 from wealtharena.execution.kernel import (
-    CHANGES,
-    SCORES,
     kernel_rules,
     observe,
     padded_decisions,
@@ -82,7 +80,7 @@ class TradingDesk:
         self._rules = kernel_rules(config.rules, self.market, monitor=monitor)
         self._levels: FloatArray = np.array(config.levels, np.float64)
         self._by_levels = config.action == "levels"
-        self._mode = CHANGES if config.action == "changes" else SCORES
+        self._mode = decision_mode(config.action)
         self._decisions = padded_decisions(np.zeros((num_accounts, self.num_assets)))
         # A lone account is read at every session, so that looking these up would count.
         self._first_summary = self.report.summary[:1].item
