@@ -9,6 +9,7 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import (
     ENV_RUNNER_RESULTS,
+    EPISODE_RETURN_MEAN,
     LEARNER_RESULTS,
     NUM_ENV_STEPS_SAMPLED_LIFETIME,
 )
@@ -77,6 +78,13 @@ class MarketTraining:
         else:
             self.env_runner_group = _NoRunners()
             self._runners = LocalRunner(BatchedEnvRunner(config=self.config, module=self.module, worker_index=0))
+
+    def step(self) -> dict[str, Any]:
+        """One iteration; ``env_runners/episode_return_mean`` in its results is scaled and never missing."""
+        results: dict[str, Any] = cast(Any, super()).step()
+        mean = self.episode_return_mean() * self._market.config.reward_scale
+        results.setdefault(ENV_RUNNER_RESULTS, {})[EPISODE_RETURN_MEAN] = mean
+        return results
 
     @property
     def module(self) -> Any:
