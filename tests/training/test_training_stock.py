@@ -1,16 +1,19 @@
 """RLlib's own engine on the same market, as the reference, and its PPO on our runner."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from training_samples import planted_panel, weights_hash
+from training_samples import make_job_in, planted_panel, weights_hash
 
 from wealtharena.core.errors import SettingsError
 from wealtharena.envs import EnvConfig
 from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
+from wealtharena.training.job import train_policy
+from wealtharena.training.local import load_policy
 from wealtharena.training.markets import TrainingMarket
 from wealtharena.training.recipe import build_config
 from wealtharena.training.runner import BatchedEnvRunner
@@ -79,3 +82,16 @@ def test_a_stock_ppo_trains_and_evaluates_with_our_runner(tmp_path: Path) -> Non
     assert results["num_env_steps_sampled_lifetime"] == 4 * 32
     assert algorithm.evaluate()["env_runners"]["num_episodes"] >= 10
     algorithm.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_a_whole_training_with_rllibs_own_engine_leaves_what_ours_leaves(tmp_path: Path) -> None:
+    job = make_job_in(tmp_path / "stock", Algorithm.PPO, env_steps=256)
+    job = replace(job, training=job.training.model_copy(update={"engine": "stock"}))
+    result = train_policy(job)
+    assert [row.env_steps for row in result.curve] == [64, 128, 192, 256]
+    assert np.isfinite(result.curve[-1].episode_return_mean)
+    assert result.curve[-1].reward_terms == {}
+    assert load_policy(result.checkpoint).act(np.zeros((1, 3, 8), np.float32)).shape == (1, 3)
+    assert result.policy.is_file()
