@@ -6,19 +6,21 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModule, RLModuleSpec
-from training_samples import make_job_in, planted_panel
+from training_samples import SMALL, make_job_in, planted_panel
 
 from wealtharena.agents.networks import NETWORKS, GaussianScores, LevelScores, ObservationStatistics
 from wealtharena.core.errors import ExecutionError
-from wealtharena.envs import EnvConfig, run_policy
+from wealtharena.envs import EnvConfig, next_targets, run_policy
 from wealtharena.envs.spaces import action_space, observation_space
 from wealtharena.evaluation.metrics import sharpe_ratio
 from wealtharena.serving.onnx_policy import OnnxPolicy
-from wealtharena.settings.models import Actions, AgentSettings, Algorithm, Network
+from wealtharena.settings.models import Actions, AgentSettings, Algorithm, Network, Settings
+from wealtharena.training.factory import RLAgentFactory
 from wealtharena.training.job import train_policy
 from wealtharena.training.local import load_policy
 from wealtharena.training.markets import TrainingMarket
@@ -167,3 +169,27 @@ def test_a_feature_in_other_units_trains_the_same_policy(tmp_path: Path) -> None
     ]
     assert results[0].validation_sharpe == results[1].validation_sharpe
     assert [row.policy_loss for row in results[0].curve] == [row.policy_loss for row in results[1].curve]
+
+
+def prices(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    close = 50.0 * np.exp(np.cumsum(0.01 * rng.standard_normal(240)))
+    bars = {"Open": close, "High": close * 1.01, "Low": close * 0.99, "Close": close, "Volume": 1e6}
+    return pd.DataFrame(bars, index=pd.bdate_range("2023-01-02", periods=240))
+
+
+def test_an_agent_in_a_notebook_sees_and_says_what_its_recipe_names(tmp_path: Path) -> None:
+    defaults = Settings()
+    figures = {**SMALL, "network": Network.LSTM, "window": 3, "actions": Actions.CHANGES}
+    recipes = {"reits": defaults.agents["reits"].model_copy(update=figures)}
+    settings = defaults.model_copy(update={"agents": defaults.agents | recipes})
+    agent = RLAgentFactory.create_agent("reits", settings, tmp_path)
+    data = {"AAA": prices(1), "BBB": prices(2)}
+    report = agent.train(data, num_iterations=1)
+    panel = agent.panel(data)
+    sessions = len(panel.dates) - int(np.argmax(panel.observed.any(axis=1)))
+    book = agent.validation_book()
+    assert len(book.dates) == sessions - int(sessions * 0.8)
+    assert sharpe_ratio(book.excess_returns, 252) == pytest.approx(report["validation_sharpe"], nan_ok=True)
+    expected = next_targets(agent.policy.act, panel, agent.rules, window=3, actions="changes")
+    assert list(agent.predict(data).values()) == expected.tolist()

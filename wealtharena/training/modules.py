@@ -151,10 +151,11 @@ class LevelModule(DefaultDQNTorchRLModule):
         # The stock version takes a value of exactly 0, which an unobserved asset has, for a forbidden action.
         values: Tensor = self.compute_q_values(batch)[QF_PREDS]
         self.epsilon_schedule.update(kwargs["t"])
-        generator = kwargs.get("generator")
-        explored = torch.rand(len(values), generator=generator) < float(self.epsilon_schedule.get_current_value())
-        anything = torch.randint(values.shape[-1], (len(values),), generator=generator)
-        return {Columns.ACTIONS: torch.where(explored, anything, values.argmax(-1))}
+        best, generator = values.argmax(-1), kwargs.get("generator")
+        explored = torch.rand(len(best), generator=generator) < float(self.epsilon_schedule.get_current_value())
+        anything = torch.randint(values.shape[-1], (len(best),), generator=generator)
+        # Drawn where the generator is, and the network may be on a GPU.
+        return {Columns.ACTIONS: torch.where(explored.to(best.device), anything.to(best.device), best)}
 
     def _qf_forward_helper(self, batch: dict[str, Any], encoder: Any, head: Any) -> dict[str, Any]:
         return {QF_PREDS: head(batch[Columns.OBS])[:, 0]}  # a training account sees one asset
