@@ -15,7 +15,7 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from training_samples import planted_panel
 
-from wealtharena.core.errors import TrainingError
+from wealtharena.core.errors import SettingsError, TrainingError
 from wealtharena.envs import EnvConfig
 from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
 from wealtharena.training.lean_replay import LeanReplayLearner
@@ -86,26 +86,28 @@ def same_noise(lean: LeanReplayLearner, seed: int) -> None:
     lean._noise.manual_seed(seed)
 
 
-CASES: dict[str, tuple[Algorithm, dict[str, Any]]] = {
-    "sac": (Algorithm.SAC, {}),
-    "sac-short": (Algorithm.SAC, {"hidden_sizes": (8,), "long_only": True}),
-    "sac-plain": (Algorithm.SAC, {"network": "plain", "window": 3}),
-    "sac-plain-deep": (Algorithm.SAC, {"network": "plain", "hidden_sizes": (8, 6, 4)}),
-    "sac-attention": (Algorithm.SAC, {"network": "attention"}),
-    "dqn": (Algorithm.DQN, {}),
-    "dqn-short": (Algorithm.DQN, {"hidden_sizes": (8,), "window": 3}),
-    "dqn-lstm": (Algorithm.DQN, {"network": "lstm", "window": 3}),
-    "dqn-single": (Algorithm.DQN, {"double_q": False}),
+CASES: dict[str, tuple[Algorithm, dict[str, Any], dict[str, Any]]] = {
+    "sac": (Algorithm.SAC, {}, {}),
+    "sac-short": (Algorithm.SAC, {"hidden_sizes": (8,), "long_only": True}, {}),
+    "sac-plain": (Algorithm.SAC, {"network": "plain", "window": 3}, {}),
+    "sac-plain-deep": (Algorithm.SAC, {"network": "plain", "hidden_sizes": (8, 6, 4)}, {}),
+    "sac-attention": (Algorithm.SAC, {"network": "attention"}, {}),
+    "sac-clipped": (Algorithm.SAC, {}, {"grad_clip": 0.01}),
+    "dqn": (Algorithm.DQN, {}, {}),
+    "dqn-short": (Algorithm.DQN, {"hidden_sizes": (8,), "window": 3}, {}),
+    "dqn-lstm": (Algorithm.DQN, {"network": "lstm", "window": 3}, {}),
+    "dqn-single": (Algorithm.DQN, {}, {"double_q": False, "td_error_loss_fn": "mse"}),
+    "dqn-clipped": (Algorithm.DQN, {}, {"grad_clip": 0.01}),
 }
+"""Recipe, and what it does not say, in RLlib's terms."""
 
 
 @pytest.fixture(params=list(CASES))
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[LeanReplayLearner, Any, Any]]:
-    algorithm, recipe = CASES[request.param]
-    single = {"double_q": recipe["double_q"]} if "double_q" in recipe else {}
-    config = config_of(algorithm, tmp_path, **{name: value for name, value in recipe.items() if name not in single})
-    config.training(**single)
-    yield *learners(config, algorithm), batch_for(algorithm, config.observation_space.shape[-1])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[LeanReplayLearner, Any, Any]:
+    algorithm, recipe, options = CASES[request.param]
+    config = config_of(algorithm, tmp_path, **recipe)
+    config.training(**options)
+    return *learners(config, algorithm), batch_for(algorithm, config.observation_space.shape[-1])
 
 
 def test_gradients_and_losses_are_those_of_rllib(pair: Any) -> None:
@@ -176,6 +178,33 @@ def test_a_loss_that_is_not_finite_changes_nothing(pair: Any) -> None:
         lean.learn(batch, sampled=1)
     after = lean.module[DEFAULT_MODULE_ID].state_dict()
     assert all(torch.equal(weights, after[name]) for name, weights in before.items())
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "option", "message"),
+    [
+        (Algorithm.SAC, {"twin_q": False}, "twin_q must be True for MarketSACConfig, got False"),
+        (Algorithm.DQN, {"num_atoms": 5}, "num_atoms must be 1"),
+        (Algorithm.DQN, {"dueling": True}, "dueling must be False"),
+    ],
+)
+def test_what_the_lean_learners_leave_out_is_refused(
+    algorithm: Algorithm, option: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    config = config_of(algorithm, tmp_path)
+    config.training(**option)
+    with pytest.raises(SettingsError, match=message):
+        config.build_algo()
+
+
+def test_a_learning_rate_follows_its_schedule(tmp_path: Path) -> None:
+    config = config_of(Algorithm.DQN, tmp_path)
+    config.training(lr=[[0, 1e-3], [100, 0.0]])
+    lean, _ = learners(config, Algorithm.DQN)
+    batch = batch_for(Algorithm.DQN, config.observation_space.shape[-1])
+    lean.learn(batch, sampled=50)
+    lean.report()
+    assert lean.get_optimizer(DEFAULT_MODULE_ID).param_groups[0]["lr"] == pytest.approx(5e-4)
 
 
 @both

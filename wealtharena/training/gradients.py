@@ -12,15 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wealtharena.agents.networks import INPUT_LIMIT, MASK_COLUMN, GaussianScores, LevelScores, PooledValue
+from wealtharena.agents.networks import INPUT_LIMIT, GaussianScores, LevelScores, PooledValue
 from wealtharena.agents.networks.feed_forward import FeedForward
 from wealtharena.agents.networks.inputs import ScaledRows
 from wealtharena.agents.networks.plain import Plain
 from wealtharena.core.panel import Float32Array, FloatArray
-from wealtharena.execution.columns import ACCOUNT_COLUMNS
-from wealtharena.training.compiled import compiled
 from wealtharena.training.flat import FlatParameters, Slot
-from wealtharena.training.losses import FIGURES, GaussianLoss, LevelsLoss, LossTerms, PolicyLoss, Sampled, tanh32
+from wealtharena.training.loops import (
+    add_bias_relu,
+    add_bias_tanh,
+    derive_mix,
+    derive_relu,
+    derive_tanh,
+    mix_context,
+    pool_rows,
+    scale_rows,
+    spread_twins,
+)
+from wealtharena.training.losses import FIGURES, GaussianLoss, LevelsLoss, LossTerms, PolicyLoss, Sampled
 
 Actor = GaussianScores | LevelScores
 
@@ -50,7 +59,7 @@ class HandWritten(ABC):
         """(R, A, D) scaled rows of observations, 0 where the mask is: made once per batch, not once per minibatch."""
         rows, scaling = torch.empty_like(observations), self._scaling
         factors = scaling.mean.numpy(), scaling.factor.numpy()
-        _scale(observations.numpy(), *factors, scaling.window, np.float32(INPUT_LIMIT), rows.numpy())
+        scale_rows(observations.numpy(), *factors, scaling.window, np.float32(INPUT_LIMIT), rows.numpy())
         return rows
 
     def learn(self, inputs: Tensor, sampled: Sampled, rows: Tensor, terms: LossTerms) -> FloatArray:
@@ -110,18 +119,18 @@ class TwinPerceptron:
     """Layers of actor and critic side by side, H columns each."""
 
     def __init__(self, flat: FlatParameters, actor: nn.Module, critic: nn.Module) -> None:
-        own, other = _linear(actor), _linear(critic)
+        own, other = linear_layers(actor), linear_layers(critic)
         self.widths = [layer.out_features for layer in own]
         self._first = flat.slot(own[0].weight, other[0].weight)
         self._biases = [flat.slot(a.bias, c.bias) for a, c in zip(own, other, strict=True)]
         self._deeper = [(flat.slot(a.weight), flat.slot(c.weight)) for a, c in zip(own[1:], other[1:], strict=True)]
         tanh = any(isinstance(layer, nn.Tanh) for layer in actor.modules())
-        self._activate, self._derive = (_tanh, _derive_tanh) if tanh else (_relu, _derive_relu)
+        self._activate, self._derive = (add_bias_tanh, derive_tanh) if tanh else (add_bias_relu, derive_relu)
 
     @staticmethod
     def parameters(actor: nn.Module, critic: nn.Module) -> list[Tensor]:
         """In the order in which the flat tensors must hold them."""
-        pairs = zip(_linear(actor), _linear(critic), strict=True)
+        pairs = zip(linear_layers(actor), linear_layers(critic), strict=True)
         return [piece for a, c in pairs for piece in (a.weight, c.weight, a.bias, c.bias)]
 
     def forward(self, inputs: Tensor, hidden: "list[_Twins]") -> None:
@@ -159,7 +168,7 @@ class PlainGradients(HandWritten):
     """Network ``plain``: perceptrons over the rows of all assets at once."""
 
     def __init__(self, actor: Actor, critic: PooledValue) -> None:
-        out = _linear(actor.head)[0]
+        out = linear_layers(actor.head)[0]
         self._lay_out(actor, critic, [out.weight, out.bias])
         self._out, self._out_bias = self.flat.slot(out.weight), self.flat.slot(out.bias)
 
@@ -206,7 +215,7 @@ class SharedGradients(HandWritten):
             rows = block.flatten(0, 1)
             encoded = self._layers.critic(rows)
             pooled.append(torch.empty(len(block), encoded.shape[1]))
-            _pool(encoded.numpy(), rows.numpy(), num_assets, pooled[-1].numpy())
+            pool_rows(encoded.numpy(), rows.numpy(), num_assets, pooled[-1].numpy())
         return self._valued(pooled)
 
     def _block(self, inputs: Tensor) -> int:
@@ -220,10 +229,10 @@ class SharedGradients(HandWritten):
         shown = torch.index_select(inputs, 0, rows).flatten(0, 1)
         self._layers.forward(shown, work.hidden)
         encoded, pooled, seen = work.hidden[-1], work.pooled, shown.numpy()
-        _pool(encoded.array, seen, num_assets, pooled.array)
+        pool_rows(encoded.array, seen, num_assets, pooled.array)
         mixed = torch.mm(encoded.own, self._own.transposed)
         context = torch.addmm(self._context_bias.values, pooled.own, self._context.transposed)
-        _mix(mixed.numpy(), context.numpy(), self._own_bias.value_array)
+        mix_context(mixed.numpy(), context.numpy(), self._own_bias.value_array)
         outputs = torch.addmm(self._out_bias.values, mixed, self._out.transposed)
         by_outputs, by_values, figures = self._derive(
             outputs.view(count, -1), pooled.other, sampled, rows, terms, share
@@ -231,7 +240,7 @@ class SharedGradients(HandWritten):
         by_mixed = self._derive_head(by_outputs.view_as(outputs), mixed, encoded, work)
         torch.mm(by_mixed, self._own.values, out=work.slopes[-1].own)
         torch.outer(by_values, self._value.values[0], out=work.by_pooled.other)
-        _spread(work.by_pooled.array, seen, num_assets, work.slopes[-1].array)
+        spread_twins(work.by_pooled.array, seen, num_assets, work.slopes[-1].array)
         self._layers.backward(shown, work.hidden, work.slopes)
         return figures
 
@@ -241,7 +250,7 @@ class SharedGradients(HandWritten):
         self._out_bias.gradients.add_(by_outputs.sum(0))
         by_mixed = torch.mm(by_outputs, self._out.values)
         by_context = torch.empty(len(work.pooled.both), by_mixed.shape[1])
-        _derive_mix(by_mixed.numpy(), mixed.numpy(), by_context.numpy())
+        derive_mix(by_mixed.numpy(), mixed.numpy(), by_context.numpy())
         by_bias = by_context.sum(0)
         self._own_bias.gradients.add_(by_bias)
         self._context_bias.gradients.add_(by_bias)
@@ -270,117 +279,6 @@ class _Workspace:
         self.pooled, self.by_pooled = (_Twins(accounts, widths[-1]) for _ in range(2))
 
 
-def _linear(network: nn.Module) -> list[nn.Linear]:
+def linear_layers(network: nn.Module) -> list[nn.Linear]:
+    """Those in ``network``, in order."""
     return [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-
-
-@compiled
-def _tanh(columns: Float32Array, bias: Float32Array) -> None:
-    for i in range(len(columns)):
-        row = columns[i]
-        for k in range(len(bias)):
-            row[k] = tanh32(row[k] + bias[k])
-
-
-@compiled
-def _relu(columns: Float32Array, bias: Float32Array) -> None:
-    for i in range(len(columns)):
-        row = columns[i]
-        for k in range(len(bias)):
-            value = row[k] + bias[k]
-            row[k] = np.float32(0.0) if value <= np.float32(0.0) else value  # NaN stays
-
-
-@compiled
-def _derive_tanh(slopes: Float32Array, hidden: Float32Array, by_bias: Float32Array) -> None:
-    """Derivatives by activations become those by what they were made of, and are added up for the bias."""
-    for i in range(len(slopes)):
-        slope, value = slopes[i], hidden[i]
-        for k in range(len(by_bias)):
-            slope[k] *= np.float32(1.0) - value[k] * value[k]
-            by_bias[k] += slope[k]
-
-
-@compiled
-def _derive_relu(slopes: Float32Array, hidden: Float32Array, by_bias: Float32Array) -> None:
-    for i in range(len(slopes)):
-        slope, value = slopes[i], hidden[i]
-        for k in range(len(by_bias)):
-            slope[k] = slope[k] if value[k] > np.float32(0.0) else np.float32(0.0)
-            by_bias[k] += slope[k]
-
-
-@compiled
-def _scale(
-    observations: Float32Array, mean: Float32Array, factor: Float32Array, window: int, limit: np.float32,
-    rows: Float32Array,
-) -> None:  # fmt: skip
-    """``ScaledRows`` of observations (R, A, D), and 0 where the mask is."""
-    count, num_assets, width = observations.shape
-    features = (width - ACCOUNT_COLUMNS) // window
-    for i in range(count):
-        for a in range(num_assets):
-            seen, row = observations[i, a], rows[i, a]
-            if seen[width + MASK_COLUMN] == np.float32(0.0):
-                row[:] = np.float32(0.0)
-                continue
-            for k in range(width):
-                row[k] = min(max((seen[k] - mean[k]) * factor[k], -limit), limit)
-            for session in range(window if window > 1 else 0):
-                start, stop = session * features, (session + 1) * features
-                if not np.any(seen[start:stop]):
-                    row[start:stop] = np.float32(0.0)
-
-
-@compiled
-def _pool(encoded: Float32Array, rows: Float32Array, num_assets: int, pooled: Float32Array) -> None:
-    """Means (B, H) of encodings (B*A, H) over the assets that ``rows`` (B*A, D) show as observed."""
-    place = rows.shape[1] + MASK_COLUMN
-    for i in range(len(pooled)):
-        mean, observed = pooled[i], np.float32(0.0)
-        mean[:] = np.float32(0.0)
-        for k in range(i * num_assets, (i + 1) * num_assets):
-            if rows[k, place] > np.float32(0.0):
-                observed += np.float32(1.0)
-                mean += encoded[k]
-        if observed > np.float32(1.0):
-            mean /= observed
-
-
-@compiled
-def _spread(by_pooled: Float32Array, rows: Float32Array, num_assets: int, slopes: Float32Array) -> None:
-    """Adds derivatives by the actor's encodings through their mean, and sets those by the critic's."""
-    place, width = rows.shape[1] + MASK_COLUMN, by_pooled.shape[1] // 2
-    for i in range(len(by_pooled)):
-        observed = np.float32(0.0)
-        for k in range(i * num_assets, (i + 1) * num_assets):
-            observed += rows[k, place]
-        share = np.float32(1.0) / max(observed, np.float32(1.0))
-        for k in range(i * num_assets, (i + 1) * num_assets):
-            slope, part = slopes[k], by_pooled[i]
-            weight = share * rows[k, place]
-            for j in range(width):
-                slope[j] += weight * part[j]
-                slope[width + j] = weight * part[width + j]
-
-
-@compiled
-def _mix(mixed: Float32Array, context: Float32Array, bias: Float32Array) -> None:
-    """Hyperbolic tangent of (B*A, H) and a bias and, for each account, its context (B, H)."""
-    num_assets = len(mixed) // len(context)
-    for i in range(len(mixed)):
-        row, shift = mixed[i], context[i // num_assets]
-        for k in range(len(bias)):
-            row[k] = tanh32(row[k] + shift[k] + bias[k])
-
-
-@compiled
-def _derive_mix(slopes: Float32Array, mixed: Float32Array, by_context: Float32Array) -> None:
-    """Derivatives by what ``_mix`` made become those by what it took; summed over an account's assets, by context."""
-    num_assets = len(slopes) // len(by_context)
-    by_context[:] = np.float32(0.0)
-    for i in range(len(slopes)):
-        slope, value, total = slopes[i], mixed[i], by_context[i // num_assets]
-        for k in range(len(total)):
-            slope[k] *= np.float32(1.0) - value[k] * value[k]
-            total[k] += slope[k]

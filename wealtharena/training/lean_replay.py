@@ -15,7 +15,7 @@ from ray.rllib.algorithms.dqn.torch.dqn_torch_learner import DQNTorchLearner
 from ray.rllib.algorithms.sac.sac_learner import LOGPS_KEY, QF_TWIN_LOSS_KEY
 from ray.rllib.algorithms.sac.torch.sac_torch_learner import SACTorchLearner
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.learner.learner import DEFAULT_OPTIMIZER, POLICY_LOSS_KEY
+from ray.rllib.core.learner.learner import DEFAULT_OPTIMIZER, POLICY_LOSS_KEY, Learner
 from ray.rllib.utils.metrics import LAST_TARGET_UPDATE_TS, NUM_ENV_STEPS_SAMPLED_LIFETIME, NUM_TARGET_UPDATES
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss, mse_loss
@@ -44,6 +44,7 @@ class LeanReplayLearner(LeanLearner):
     last_update_ts_by_mid: dict[str, int]
     _optimizer_names: Sequence[str]
     get_optimizer: Callable[..., Any]
+    _get_clip_function: Callable[[], Callable[..., Any]]
 
     def build(self) -> None:
         """Builds module, optimizers and target networks."""
@@ -55,7 +56,7 @@ class LeanReplayLearner(LeanLearner):
         self._target_updates = 0
         self._steps: dict[str, _AdamStep] = {}
         self._learnt: dict[str, Tensor] = {}
-        self._rows = 0
+        self._rows = self._sampled = 0
         self._sums = {name: [torch.zeros_like(p) for p in self._parameters(name)] for name in self._optimizer_names}
         self._by_hand = self._written_out() if self.device.type == "cpu" else None
 
@@ -74,11 +75,16 @@ class LeanReplayLearner(LeanLearner):
             self._module_id, batch if on_cpu else {name: values.to(self.device) for name, values in batch.items()}
         )
         self._follow(sampled)
+        self._sampled = sampled
         self._rows += len(batch[_WEIGHTS])
         self._weights_seq_no += 1
 
     def report(self) -> Any:
-        """Reduced metrics of the updates since the last report: figures of the last one, and counts."""
+        """Reduced metrics of the updates since the last report: figures of the last one, and counts.
+
+        Learning rates are moved along their schedules, if there are any.
+        """
+        Learner.after_gradient_based_update(self, timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self._sampled})
         self._log_figures()
         self._log_steps(self._module_id, len(self._learnt["td_error"]), self._rows, self._rows)
         self._rows = 0
@@ -95,7 +101,7 @@ class LeanReplayLearner(LeanLearner):
         for name, of_optimizer in gradients.items():
             if name not in self._steps:
                 self._steps[name] = _AdamStep(self.get_optimizer(self._module_id, name))
-            self._steps[name].take(of_optimizer)
+            self._steps[name].take(self._clipped(of_optimizer))
         return self._learnt["loss"]
 
     @abstractmethod
@@ -112,6 +118,7 @@ class LeanReplayLearner(LeanLearner):
 
     def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Moves the target networks after an ``update``, and logs what was learnt."""
+        Learner.after_gradient_based_update(self, timesteps=timesteps)
         self._follow(timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
         self._log_figures()
 
@@ -144,6 +151,14 @@ class LeanReplayLearner(LeanLearner):
             if name != "alpha"
             for parameter, gradient in zip(self._parameters(name), self._sums[name], strict=True)
         }
+
+    def _clipped(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Gradients of one optimizer, clipped by RLlib's own function if the configuration says so."""
+        if self.config.grad_clip is None:
+            return gradients
+        by_place = dict(enumerate(gradients))
+        self._get_clip_function()(by_place, grad_clip=self.config.grad_clip, grad_clip_by=self.config.grad_clip_by)
+        return list(by_place.values())
 
     def _bootstrapped(self, batch: Minibatch, following: Tensor) -> Tensor:
         """(B,) rewards and the discounted value of what follows, which is nothing after a ruin."""

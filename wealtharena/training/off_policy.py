@@ -1,12 +1,13 @@
 """SAC and DQN: RLlib's algorithms with lean learners, fed from our own seeded ring instead of episode objects."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from ray.rllib.algorithms.dqn import DQN, DQNConfig
 from ray.rllib.algorithms.sac import SAC, SACConfig
 from ray.rllib.utils.metrics import LEARNER_RESULTS
 
+from wealtharena.core.errors import SettingsError
 from wealtharena.execution import MarketArrays
 from wealtharena.training.lean_replay import LeanDQNLearner, LeanSACLearner
 from wealtharena.training.learning import MarketConfig, MarketTraining
@@ -16,7 +17,7 @@ WARM_UP_BATCHES = 4
 
 
 class MarketReplayConfig(MarketConfig):
-    """What the configurations of SAC and DQN have beyond RLlib's.
+    """What the configurations of SAC and DQN have beyond RLlib's, and what they do not have.
 
     Attributes:
         replay_capacity: transitions in the ring.
@@ -29,6 +30,19 @@ class MarketReplayConfig(MarketConfig):
         self.replay_capacity = 50_000
         self.updates_per_step = 0.03
         self.sessions_per_iteration = 1
+
+    _only: ClassVar[dict[str, Any]] = {}
+
+    def validate(self) -> None:
+        """RLlib's checks, and those of what our learners leave out.
+
+        Raises:
+            SettingsError: something is asked for that they would not do.
+        """
+        cast(Any, super()).validate()
+        for name, possible in self._only.items():
+            if getattr(self, name) != possible:
+                raise SettingsError(f"{name} must be {possible} for {type(self).__name__}, got {getattr(self, name)}")
 
 
 class MarketReplayTraining(MarketTraining):
@@ -72,6 +86,8 @@ class MarketReplayTraining(MarketTraining):
 class MarketSACConfig(MarketReplayConfig, SACConfig):
     """SAC for continuous actions with twin critics."""
 
+    _only: ClassVar[dict[str, Any]] = {"twin_q": True}
+
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class or MarketSAC)
 
@@ -90,7 +106,9 @@ class MarketSAC(MarketReplayTraining, SAC):
 
 
 class MarketDQNConfig(MarketReplayConfig, DQNConfig):
-    """Double DQN."""
+    """DQN, single or double, over expected values."""
+
+    _only: ClassVar[dict[str, Any]] = {"num_atoms": 1, "dueling": False, "noisy": False}
 
     def __init__(self, algo_class: Any = None) -> None:
         super().__init__(algo_class or MarketDQN)

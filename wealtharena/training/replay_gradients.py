@@ -21,7 +21,17 @@ from wealtharena.agents.networks.plain import Plain
 from wealtharena.core.panel import BoolArray, Float32Array
 from wealtharena.execution.accounts import IntArray
 from wealtharena.training.compiled import compiled
-from wealtharena.training.gradients import _derive_mix, _derive_relu, _derive_tanh, _mix, _pool, _relu, _scale, _tanh
+from wealtharena.training.gradients import linear_layers
+from wealtharena.training.loops import (
+    add_bias_relu,
+    add_bias_tanh,
+    derive_mix,
+    derive_relu,
+    derive_tanh,
+    mix_context,
+    pool_rows,
+    scale_rows,
+)
 from wealtharena.training.losses import tanh32
 
 Batch = dict[str, Tensor]
@@ -203,7 +213,7 @@ class Layers:
 
     def __init__(self, layers: list[nn.Linear], tanh: bool, gradients: Gradients) -> None:
         self.layers = [Linear(layer, gradients) for layer in layers]
-        self._activate, self._derive = (_tanh, _derive_tanh) if tanh else (_relu, _derive_relu)
+        self._activate, self._derive = (add_bias_tanh, derive_tanh) if tanh else (add_bias_relu, derive_relu)
         self._space = Workspace()
         self._seen: list[Tensor] = []
 
@@ -268,7 +278,7 @@ class SharedActor(Actor):
 
     def __init__(self, actor: GaussianScores, gradients: Gradients) -> None:
         head: Any = actor.head
-        self._layers = Layers(_linear(actor.encoder), tanh=False, gradients=gradients)
+        self._layers = Layers(linear_layers(actor.encoder), tanh=False, gradients=gradients)
         self._own, self._context, self._out = (Linear(each, gradients) for each in (head.own, head.context, head.out))
         self._space = Workspace()
 
@@ -277,11 +287,11 @@ class SharedActor(Actor):
         self._rows, self._num_assets, width = rows, len(rows) // count, len(self._own.bias)
         self._encoded = self._layers.outputs(rows)
         self._pooled = self._space.of("pooled", count, width)
-        _pool(self._encoded.numpy(), rows.numpy(), self._num_assets, self._pooled.numpy())
+        pool_rows(self._encoded.numpy(), rows.numpy(), self._num_assets, self._pooled.numpy())
         self._mixed = self._space.of("mixed", len(rows), width)
         torch.mm(self._encoded, self._own.transposed, out=self._mixed)
         context = torch.addmm(self._context.bias, self._pooled, self._context.transposed)
-        _mix(self._mixed.numpy(), context.numpy(), self._own.bias_array)
+        mix_context(self._mixed.numpy(), context.numpy(), self._own.bias_array)
         return torch.addmm(self._out.bias, self._mixed, self._out.transposed)
 
     def learn(self, by_outputs: Tensor) -> None:
@@ -292,7 +302,7 @@ class SharedActor(Actor):
         out.by_bias.add_(by_outputs.sum(0))
         by_mixed = torch.mm(by_outputs, out.weight, out=self._space.of("by_mixed", *self._mixed.shape))
         by_context = self._space.of("by_context", *self._pooled.shape)
-        _derive_mix(by_mixed.numpy(), self._mixed.numpy(), by_context.numpy())
+        derive_mix(by_mixed.numpy(), self._mixed.numpy(), by_context.numpy())
         by_bias = by_context.sum(0)
         own.by_bias.add_(by_bias)
         context.by_bias.add_(by_bias)
@@ -308,13 +318,13 @@ class SharedCritic(Critic):
     """A critic of ``feed_forward``."""
 
     def __init__(self, critic: PooledActionValue, gradients: Gradients) -> None:
-        first, *deeper = _linear(critic.encoder)
+        first, *deeper = linear_layers(critic.encoder)
         self._first, self._out = Linear(first, gradients), Linear(critic.out, gradients)
         width = (first.in_features - 1) // 2
         self._by_row, self._by_score, self._by_product = _thirds(self._first.weight, width)
         self._sums = None if self._first.by_weight is None else _thirds(self._first.by_weight, width)
         self._deeper = Layers(deeper, tanh=False, gradients=gradients)
-        self._account = Layers(_linear(critic.hidden), tanh=True, gradients=gradients)
+        self._account = Layers(linear_layers(critic.hidden), tanh=True, gradients=gradients)
         self._space = Workspace()
 
     def read(self, rows: Tensor, count: int) -> None:
@@ -333,7 +343,7 @@ class SharedCritic(Critic):
         )
         encoded = self._deeper.outputs(self._hidden)
         pooled = self._space.of("pooled", len(scores) // self._num_assets, encoded.shape[1])
-        _pool(encoded.numpy(), self._rows.numpy(), self._num_assets, pooled.numpy())
+        pool_rows(encoded.numpy(), self._rows.numpy(), self._num_assets, pooled.numpy())
         self._last = self._account.outputs(pooled)
         return torch.addmv(self._out.bias, self._last, self._out.weight[0])
 
@@ -364,7 +374,7 @@ class SharedCritic(Critic):
         slopes = self._space.of("slopes", len(self._rows), by_pooled.shape[1]).zero_()
         _share(by_pooled.numpy(), self._rows.numpy(), self._num_assets, slopes.numpy())
         slopes = self._deeper.back(slopes, learns)
-        _derive_relu(slopes.numpy(), self._hidden.numpy(), self._first.by_bias_array(learns))
+        derive_relu(slopes.numpy(), self._hidden.numpy(), self._first.by_bias_array(learns))
         return slopes
 
 
@@ -373,7 +383,7 @@ class PlainActor(Actor):
 
     def __init__(self, actor: GaussianScores, gradients: Gradients) -> None:
         head: Any = actor.head
-        self._layers = Layers(_linear(actor.encoder), tanh=True, gradients=gradients)
+        self._layers = Layers(linear_layers(actor.encoder), tanh=True, gradients=gradients)
         self._out = Linear(head.out, gradients)
 
     def outputs(self, rows: Tensor, count: int) -> Tensor:
@@ -394,7 +404,7 @@ class PlainCritic(Critic):
     """A critic of ``plain``: rows and scores of all assets side by side."""
 
     def __init__(self, critic: PooledActionValue, gradients: Gradients) -> None:
-        first, *deeper = _linear(critic.encoder)
+        first, *deeper = linear_layers(critic.encoder)
         self._first, self._out = Linear(first, gradients), Linear(critic.out, gradients)
         self._deeper = Layers(deeper, tanh=True, gradients=gradients)
         self._space = Workspace()
@@ -413,7 +423,7 @@ class PlainCritic(Critic):
         self._scores = scores.view_as(self._mask) * self._mask
         self._hidden = self._space.of("hidden", *self._base.shape)
         torch.addmm(self._base, self._scores, self._by_score.t(), out=self._hidden)
-        _tanh(self._hidden.numpy(), self._first.bias_array)
+        add_bias_tanh(self._hidden.numpy(), self._first.bias_array)
         self._last = self._deeper.outputs(self._hidden)
         return torch.addmv(self._out.bias, self._last, self._out.weight[0])
 
@@ -436,7 +446,7 @@ class PlainCritic(Critic):
     def _back(self, by_values: Tensor, learns: bool) -> Tensor:
         """Derivatives (B, H) by the sums of the first layer."""
         slopes = self._deeper.back(torch.outer(by_values, self._out.weight[0]), learns)
-        _derive_tanh(slopes.numpy(), self._hidden.numpy(), self._first.by_bias_array(learns))
+        derive_tanh(slopes.numpy(), self._hidden.numpy(), self._first.by_bias_array(learns))
         return slopes
 
 
@@ -444,7 +454,7 @@ class _LevelNetwork:
     """Values of levels for one asset, before the mask."""
 
     def __init__(self, network: LevelValues, gradients: Gradients) -> None:
-        self._layers = Layers(_linear(network.encoder), tanh=False, gradients=gradients)
+        self._layers = Layers(linear_layers(network.encoder), tanh=False, gradients=gradients)
         self._out = Linear(network.out, gradients)
         self._width = self._layers.layers[0].weight.shape[1]
 
@@ -478,7 +488,7 @@ class Workspace:
 def _rows(scaling: ScaledRows, observations: Tensor) -> Tensor:
     """(B*A, D) scaled rows of observations (B, A, D), 0 where the mask is."""
     rows = torch.empty_like(observations)
-    _scale(
+    scale_rows(
         observations.numpy(), scaling.mean.numpy(), scaling.factor.numpy(), scaling.window, np.float32(INPUT_LIMIT),
         rows.numpy(),
     )  # fmt: skip
@@ -488,10 +498,6 @@ def _rows(scaling: ScaledRows, observations: Tensor) -> Tensor:
 def _thirds(weights: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """Columns that meet the row, the score, and the product of both."""
     return weights[:, :width], weights[:, width], weights[:, width + 1 :]
-
-
-def _linear(network: nn.Module) -> list[nn.Linear]:
-    return [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
 @compiled
