@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_one_failure_does_not_stop_the_others(make_job: MakeJob) -> None:
     heard: list[TrainingProgress] = []
     with ThreadPoolExecutor(3) as pool:
         etfs, stocks, currencies = (pool.submit(submit_training, job, heard.append) for job in jobs)
-    with pytest.raises(TrainingError, match=r"^stocks: iteration 1: "):
+    with pytest.raises(TrainingError, match=r"^stocks: seed 1: iteration 1: "):
         stocks.result()
     assert currencies.result().agent == "currencies"
     assert etfs.result().weights_hash == train_policy(make_job(Algorithm.A2C, folder="here")).weights_hash
@@ -72,12 +73,32 @@ def test_threads_of_one_process_may_submit_at_the_same_time(make_job: MakeJob) -
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("session")
-def test_a_killed_training_process_is_an_error_of_that_agent(
-    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_training_process_costs_time_and_changes_nothing(make_job: MakeJob) -> None:
+    job = with_points(make_job(Algorithm.PPO, env_steps=1024))
+    heard: list[int] = []
+
+    def kill_once(progress: TrainingProgress) -> None:
+        if progress.iteration == 9 and 9 not in heard:
+            _kill_workers_of_this_session()
+        heard.append(progress.iteration)
+
+    result = submit_training(job, kill_once)
+    assert heard.count(1) == 1 and heard[-1] == 16
+    expected = train_policy(with_points(make_job(Algorithm.PPO, env_steps=1024, folder="here")))
+    assert result.record.read_bytes() == expected.record.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("session")
+def test_a_training_process_that_is_killed_again_and_again_is_an_error_of_that_agent(make_job: MakeJob) -> None:
     job = make_job(Algorithm.PPO, env_steps=1_000_000)
-    with pytest.raises(TrainingError, match="stocks: the training's process was lost"):
+    with pytest.raises(TrainingError, match="stocks: seed 1: the training's process was lost"):
         submit_training(job, lambda _: _kill_workers_of_this_session())
+
+
+def with_points(job: TrainingJob) -> TrainingJob:
+    """The job with a point at each iteration."""
+    return replace(job, training=job.training.model_copy(update={"checkpoint_seconds": 1e-9}))
 
 
 def _kill_workers_of_this_session() -> None:
