@@ -1,7 +1,6 @@
 """Accounts that trade with an RLModule: whole arrays, no episode objects, one forward pass per session."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from typing import Any
 
 import gymnasium
@@ -82,7 +81,7 @@ class TradingAccounts:
         """
         record = _Record(num_sessions, self._env, self._observation)
         policy = _Policy(module, self._generator, explore)
-        with policy.acting(), torch.inference_mode():
+        with torch.inference_mode():
             for session in range(num_sessions):
                 seen = record.trail[session]
                 if random_actions:
@@ -175,22 +174,15 @@ class _Policy:
     """A module's actions for the accounts of one rollout."""
 
     def __init__(self, module: Any, generator: torch.Generator, explore: bool) -> None:
+        # RLlib sets the mode in every forward pass, which takes longer than the pass; a learner sets its own.
+        if module.training:
+            module.eval()
         self._module, self._generator = module, generator
         self._explore = explore
         self._device = next(module.parameters()).device
         self._distribution = (
             module.get_exploration_action_dist_cls() if explore else module.get_inference_action_dist_cls()
         )
-
-    @contextmanager
-    def acting(self) -> Iterator[None]:
-        """The module in evaluation mode; setting it for every session anew, as RLlib does, costs more than acting."""
-        was_training = self._module.training
-        self._module.eval()
-        try:
-            yield
-        finally:
-            self._module.train(was_training)
 
     def act(self, seen: Tensor, clock: int) -> tuple[Tensor, Tensor]:
         """Actions and parameters of their distribution, empty if there is none."""
@@ -296,5 +288,5 @@ class _Record:
 
 def _require_finite(name: str, values: Tensor) -> None:
     smallest, largest = torch.aminmax(values)  # NaN if any is
-    if not bool(torch.isfinite(smallest + largest)):
+    if not math.isfinite(float(smallest) + float(largest)):
         raise TrainingError(f"{name} must be finite, got NaN or infinity")

@@ -16,7 +16,6 @@ class SessionStatistics:
 
     def __init__(self, config: EnvConfig) -> None:
         self._config = config
-        self._weights = config.reward.vector()
         self._last_mean: float | None = None
         self._running: list[FloatArray] = []
         self._finished: list[float] = []
@@ -65,7 +64,8 @@ class SessionStatistics:
         limits = np.concatenate([*self._limits, np.zeros(0, np.int64)])
         scale = len(limits) * self._config.reward_scale
         means = self._terms / scale if len(limits) else np.full(len(TERMS), np.nan)
-        terms = {name: float(means[k]) for k, name in enumerate(TERMS) if self._weights[k] > 0.0}
+        weights = self._config.reward.vector()
+        terms = {name: float(means[k]) for k, name in enumerate(TERMS) if weights[k] > 0.0}
         self._terms, self._limits = np.zeros(len(TERMS)), []
         return terms, bound_shares(limits, self._config.rules)
 
