@@ -191,7 +191,7 @@ def _row(
 ) -> CurveRow:
     mean = algorithm.episode_return_mean()
     terms, limits = algorithm.session_statistics()
-    return CurveRow(iteration, env_steps, mean, *losses, sharpe, terms, limits)
+    return CurveRow(iteration, env_steps, mean, *losses, sharpe, terms, limits, algorithm.episode_return_std())
 
 
 def _train_once(job: TrainingJob, algorithm: Any, iteration: int) -> tuple[float, float, float]:

@@ -129,6 +129,10 @@ class MarketTraining:
         """See ``SessionStatistics.episode_return_mean``."""
         return self._statistics.episode_return_mean()
 
+    def episode_return_std(self) -> float | None:
+        """See ``SessionStatistics.episode_return_std``."""
+        return self._statistics.episode_return_std()
+
     def session_statistics(self) -> tuple[dict[str, float], dict[str, float]]:
         """Terms of the reward and shares of bound limits since the last call, see ``SessionStatistics.take``."""
         return self._statistics.take()

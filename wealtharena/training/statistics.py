@@ -17,6 +17,7 @@ class SessionStatistics:
     def __init__(self, config: EnvConfig) -> None:
         self._config = config
         self._last_mean: float | None = None
+        self._last_std: float | None = None
         self._running: list[FloatArray] = []
         self._finished: list[float] = []
         self._terms: FloatArray = np.zeros(len(TERMS))
@@ -53,10 +54,15 @@ class SessionStatistics:
         """
         if self._finished:
             self._last_mean = float(np.mean(self._finished))
+            self._last_std = float(np.std(self._finished))
             self._finished = []
         if self._last_mean is not None:
             return self._last_mean
         return float(np.mean(np.concatenate(self._running))) if self._running else float("nan")
+
+    def episode_return_std(self) -> float | None:
+        """Standard deviation of the returns behind the last ``episode_return_mean``; None before one has ended."""
+        return self._last_std
 
     def take(self) -> tuple[dict[str, float], dict[str, float]]:
         """Mean reward per session of each term that has a weight, unscaled, and the share of sessions in which each
@@ -73,6 +79,7 @@ class SessionStatistics:
         """Everything counted so far."""
         return {
             "last_mean": self._last_mean,
+            "last_std": self._last_std,
             "finished": list(self._finished),
             "running": [array.copy() for array in self._running],
             "terms": self._terms.copy(),
@@ -81,6 +88,6 @@ class SessionStatistics:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from ``get_state``."""
-        self._last_mean = state["last_mean"]
+        self._last_mean, self._last_std = state["last_mean"], state["last_std"]
         self._finished, self._running = list(state["finished"]), list(state["running"])
         self._terms, self._limits = state["terms"].copy(), list(state["limits"])

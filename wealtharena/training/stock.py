@@ -64,6 +64,9 @@ class StockTraining:
         """RLlib's figure, unscaled; where no episode ended, the last one; before the first has ended, NaN."""
         return self._return_mean
 
+    def episode_return_std(self) -> None:
+        """Unknown: RLlib's results have none."""
+
     def session_statistics(self) -> tuple[dict[str, float], dict[str, float]]:
         """Nothing: RLlib's runners do not collect them."""
         return {}, {}
