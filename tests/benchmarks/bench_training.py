@@ -371,10 +371,10 @@ def stock_seconds_per_step(kind: Algorithm) -> float:
 
 
 LEARNING = {
-    Algorithm.PPO: (61_440, {"learning_rate": 1e-3, **PPO_FIGURES}),
-    Algorithm.A2C: (61_440, {"learning_rate": 2e-3, "train_batch_size": 2_048}),
-    Algorithm.SAC: (12_288, REPLAY_FIGURES),
-    Algorithm.DQN: (12_288, {**REPLAY_FIGURES, "long_only": False}),
+    Algorithm.PPO: (36_864, {"learning_rate": 1e-3, **PPO_FIGURES}),
+    Algorithm.A2C: (36_864, {"learning_rate": 2e-3, "train_batch_size": 1_024}),
+    Algorithm.SAC: (9_216, REPLAY_FIGURES),
+    Algorithm.DQN: (9_216, {**REPLAY_FIGURES, "long_only": False}),
 }
 """Environment steps and figures of the trainings that are compared."""
 POINTS = 3
@@ -411,7 +411,7 @@ def curve(kind: Algorithm, engine: str, seed: int, folder: str, share: float) ->
     torch.set_num_threads(1)
     quieten_rllib()
     steps, figures = LEARNING[kind]
-    recipe = recipe_of(kind, hidden_sizes=SMALL, env_steps=int(steps * share), **figures)
+    recipe = recipe_of(kind, hidden_sizes=(32, 32), env_steps=int(steps * share), **figures)
     own = Path(folder) / f"{kind}-{engine}-{seed}"
     training = TrainingSettings.model_validate({"engine": engine})
     algorithm = algorithm_of(recipe, planted_market(1), own / "train", seed, training)
