@@ -28,11 +28,11 @@ from wealtharena.settings.loading import CONFIG_FOLDER, HOME_VARIABLE
 from wealtharena.vendors.universe import Universe, load_universe
 
 _HOME = Path("data-demo-live")
-# The lengths of the quickstart: the nightly profile trains for half an hour, and what is shown here is the collection.
+# The lengths of the quickstart: the nightly profile trains for a quarter of an hour, and what is shown here is the collection.
 _SHORT_TRAININGS = {
     f"WEALTHARENA_AGENTS__{name}__ENV_STEPS".upper(): str(recipe.env_steps)
     for name, recipe in Settings().agents.items()
-} | {"WEALTHARENA_META__ENV_STEPS": str(Settings().meta.env_steps)}
+} | {"WEALTHARENA_META__ENV_STEPS": str(Settings().meta.env_steps), "WEALTHARENA_TRAINING__SEEDS": "1"}
 _PLANS = {"none": lambda seed: FaultPlan(seed=seed), "mild": FaultPlan.mild, "storm": FaultPlan.storm}
 
 
