@@ -28,7 +28,7 @@ from wealtharena.settings.loading import CONFIG_FOLDER, HOME_VARIABLE
 from wealtharena.vendors.universe import Universe, load_universe
 
 _HOME = Path("data-demo-live")
-# The lengths of the quickstart: the nightly profile trains for a quarter of an hour, and what is shown here is the collection.
+# The lengths of the quickstart: the nightly profile trains for a quarter of an hour, and this shows the collection.
 _SHORT_TRAININGS = {
     f"WEALTHARENA_AGENTS__{name}__ENV_STEPS".upper(): str(recipe.env_steps)
     for name, recipe in Settings().agents.items()
