@@ -98,6 +98,12 @@ class FlatAdam(torch.optim.Adam):
             np.float32(group["eps"]),
         )
 
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's, but a copy: the count of steps, which here all parameters share, is each one's own in it."""
+        state: dict[str, Any] = super().state_dict()
+        own = state["state"].items()
+        return state | {"state": {key: {name: part.clone() for name, part in each.items()} for key, each in own}}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the state of any Adam over the same parameters."""
         super().load_state_dict(state_dict)

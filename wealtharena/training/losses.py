@@ -244,7 +244,7 @@ def _gaussian(
             by_output[k] = span * (_ONE - squeezed * squeezed) * precision[k] * mask[k]
             logp += mask[k] * (-_HALF * distance[k] * distance[k] - deviation[k] - _HALF_LOG_2PI)
             entropy += mask[k] * (deviation[k] + _HALF + _HALF_LOG_2PI)
-        loss, by_logp = _policy_term(advantages[row], logp, logps[row], ratio_clip)
+        loss, by_logp = policy_term(advantages[row], logp, logps[row], ratio_clip)
         for k in range(num_assets):
             by_location = by_logp * distance[k]
             slope = by_logp * (distance[k] * distance[k] - _ONE) - entropy_weight
@@ -313,7 +313,7 @@ def _categorical(
             entropy += mask[k] * own_entropy[k]
             if divergence_weight > _ZERO:
                 divergence += mask[k] * np.sum(np.exp(old[k]) * (old[k] - new[k]))
-        loss, by_logp = _policy_term(advantages[row], logp, logps[row], ratio_clip)
+        loss, by_logp = policy_term(advantages[row], logp, logps[row], ratio_clip)
         for k in range(num_assets):
             for level in range(num_levels):
                 probability = np.exp(new[k, level])
@@ -339,7 +339,7 @@ def _log_softmax(logits: Float32Array, mask: np.float32, log_probabilities: Floa
 
 
 @compiled
-def _policy_term(
+def policy_term(
     advantage: np.float32, logp: np.float32, old_logp: np.float32, ratio_clip: np.float32
 ) -> tuple[np.float32, np.float32]:
     """Loss of one row's action, and its derivative by the action's log-probability."""
