@@ -130,9 +130,11 @@ class TrainingWatch:
     def _throughput(self, seed: int, events: Sequence[TrainingProgress]) -> pd.DataFrame:
         """Steps per second of iterations that have none yet: it differs whenever an iteration is done once more."""
         last = self._tracker.last_step(self._run_id, self._metric(THROUGHPUT, seed))
-        new = [event for event in events if event.iteration > last]
-        columns = {"iteration": [event.iteration for event in new], "metric": THROUGHPUT}
-        return pd.DataFrame(columns | {"value": [event.steps_per_second for event in new]})
+        new: dict[int, float] = {}
+        for event in events:
+            if event.iteration > last:
+                new.setdefault(event.iteration, event.steps_per_second)
+        return pd.DataFrame({"iteration": list(new), "metric": THROUGHPUT, "value": list(new.values())})
 
     def _named(self, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
         return frame.assign(metric=[self._metric(name, seed) for name in frame["metric"]])

@@ -3,41 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
+from small_market import small_panel
 
 from tasks import training as training_stage
 from tasks.night import Night
 from tasks.receipts import TABLE
 from tasks.training import TrainingReceipt, train_once
-from wealtharena.core import CheckpointRef, MarketPanel
-from wealtharena.core.panel import AssetCosts
+from wealtharena.core import CheckpointRef
 from wealtharena.execution import TradingRules
 from wealtharena.settings import load_settings
 from wealtharena.training.result import TrainingJob
 
 MakeNight = Callable[..., Night]
 Trained = Callable[..., tuple[TrainingJob, Any]]
-
-
-def small_panel() -> MarketPanel:
-    prices = np.full((3, 2), 10.0)
-    bars = np.ones(prices.shape, bool)
-    return MarketPanel(
-        dates=np.datetime64("2026-01-05") + np.arange(3),
-        symbols=("AAA", "BBB"),
-        feature_names=("f",),
-        features=np.zeros((3, 2, 1), np.float32),
-        open=prices,
-        close=prices,
-        tradable=bars,
-        observed=bars,
-        delisted=~bars,
-        dollar_volume=prices,
-        volatility=prices,
-        costs=AssetCosts.flat(2, 0.0),
-        annualisation=252,
-    )
 
 
 @pytest.fixture
