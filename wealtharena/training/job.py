@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from wealtharena.agents.networks import TorchPolicy
-from wealtharena.core.errors import ExecutionError, TrainingError
+from wealtharena.core.errors import ExecutionError, TrainingError, WealthArenaError
 from wealtharena.core.hashing import hash_arrays
 from wealtharena.envs import run_policy
 from wealtharena.evaluation.metrics import sharpe_ratio
@@ -53,11 +53,16 @@ def train_policy(job: TrainingJob, progress: OnProgress | None = None) -> Traini
         DataWindowError: a panel is too short to trade.
     """
     result: TrainingResult | None = None
-    for event in training_events(job):
-        if isinstance(event, TrainingResult):
-            result = event
-        elif progress is not None:
-            progress(event)
+    try:
+        for event in training_events(job):
+            if isinstance(event, TrainingResult):
+                result = event
+            elif progress is not None:
+                progress(event)
+    except WealthArenaError:
+        # The same job would end the same way; what stopped it from outside is another matter.
+        discard_work(job)
+        raise
     if result is None:
         raise TrainingError(f"{job.agent.name}: the training ended without a result")
     discard_work(job)
