@@ -44,23 +44,15 @@ class TrainingMarket:
         save_market(market_arrays(panel, config.window), folder)
         return cls(str(folder.resolve()), config, seed)
 
-    def environment(
-        self,
-        num_accounts: int,
-        seed: int,
-        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
-        *,
-        copy: bool = False,
-    ) -> TradingVectorEnv:
-        """Accounts on this market; see ``TradingVectorEnv`` for ``copy``.
+    def environment(self, num_accounts: int, seed: int) -> TradingVectorEnv:
+        """Accounts that begin anew in the session in which an episode ends, and always show the same array.
 
         Raises:
             TrainingError: the folder is gone.
             DataWindowError: the market is too short for the configuration.
         """
-        return TradingVectorEnv(
-            self.arrays(), self.config, num_accounts, seed, autoreset_mode=autoreset_mode, copy=copy
-        )
+        mode = AutoresetMode.SAME_STEP
+        return TradingVectorEnv(self.arrays(), self.config, num_accounts, seed, autoreset_mode=mode, copy=False)
 
     def spaces(self) -> Spaces:
         """Observations and actions of one account.

@@ -26,7 +26,7 @@ class BatchedEnvRunner(SingleAgentEnvRunner):
     per step are not called.
 
     Args:
-        config: RLlib's configuration; ``shadow_accounts`` in it (if there is such) is for ``rollout``.
+        config: RLlib's configuration; with ``shadow_accounts`` in it, rewards are net of what those earn.
         module: acts instead of one of the runner's own: the learner's, if both are in one process.
     """
 
@@ -152,6 +152,7 @@ class BatchedEnvRunner(SingleAgentEnvRunner):
         how = {"explore": explore, "random_actions": random_actions}
         if num_episodes is None:
             sampled = self._trade(math.ceil((num_timesteps or 0) / self.num_envs), **how)
+            self.take_statistics()  # RLlib's own algorithms have no use for them
             done, going = self._cutter.cut(sampled, self._weights_seq_no)
             self._increase_sampled_metrics(sampled.rewards.numel(), len(done))
             return done + going
@@ -159,12 +160,14 @@ class BatchedEnvRunner(SingleAgentEnvRunner):
 
     def _whole_episodes(self, count: int, how: dict[str, bool]) -> list[SingleAgentEpisode]:
         episodes: list[SingleAgentEpisode] = []
+        finished_before = len(self._cutter.finished)
         while len(episodes) < count:
             # Nobody's first episode lasts longer than this.
             sampled = self._trade(self._market.config.episode_days, **how)
             episodes += self._cutter.cut(sampled, self._weights_seq_no)[0]
+            self.take_statistics()
             self._restart()
-        del episodes[count:], self._cutter.finished[count:]
+        del episodes[count:], self._cutter.finished[finished_before + count :]
         self._increase_sampled_metrics(sum(len(episode) for episode in episodes), count)
         return episodes
 
