@@ -39,18 +39,6 @@ from wealtharena.training.work import discard_work
 STAGE = "train"
 STAGE_META = "train-meta"
 
-# What of `settings.training` a policy depends on; the rest says how and where the work is done.
-_DECISIVE = {
-    "engine",
-    "seeds",
-    "evaluations",
-    "patience",
-    "warm_start",
-    "episode_days",
-    "max_retries",
-    "env_runners",
-    "gpus",
-}
 _RLLIB = "rllib"
 
 
@@ -145,29 +133,29 @@ def train_once(
     dates: dict[str, Any],
 ) -> TrainingReceipt:
     """The receipt of a training; the stored one if an equal training was done before and its bundle is intact."""
-    training, reward = night.settings.training, RewardWeights.from_settings(night.settings, agent)
-    inputs = {
-        "recipe": recipe.model_dump(mode="json"),
-        "train": train.content_hash,
-        "validation": validation.content_hash,
-        "rules": asdict(rules),
-        "reward": asdict(reward),
-        "training": training.model_dump(mode="json", include=_DECISIVE),
-        "seed": night.settings.seed,
-        # Promotion changes the champion: a repeat of the night keeps to what it once began with.
-        "night": night.night_id if training.warm_start == "champion" else "",
-    }
+    training = night.settings.training
     job = TrainingJob(
         agent=AGENTS[agent],
         recipe=recipe,
         panel_train=train,
         panel_validation=validation,
         rules=rules,
-        reward=reward,
+        reward=RewardWeights.from_settings(night.settings, agent),
         training=training,
         seed=night.settings.seed,
         output_dir=night.folder / "training" / agent,
     )
+    inputs = {
+        "recipe": recipe.model_dump(mode="json"),
+        "train": train.content_hash,
+        "validation": validation.content_hash,
+        "rules": asdict(rules),
+        "reward": asdict(job.reward),
+        "training": job.decisive_settings | {"seeds": training.seeds, "warm_start": training.warm_start},
+        "seed": job.seed,
+        # Promotion changes the champion: a repeat of the night keeps to what it once began with.
+        "night": night.night_id if training.warm_start == "champion" else "",
+    }
     stage = STAGE if AGENTS[agent].asset_class is not None else STAGE_META
     receipt = once(night, stage, agent, inputs, lambda: _train(night, job, dates), TrainingReceipt, _is_intact)
     _tidy(job)
@@ -181,8 +169,8 @@ def candidate(receipt: TrainingReceipt) -> ServedModel:
 
 def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingReceipt:
     agent, tracker = job.agent.name, Tracker(night.settings)
+    start, notes = _warm_start(night, agent, dates)
     run_id = start_agent_run(tracker, night, agent, job.panel_train.content_hash)
-    start, notes = _warm_start(night, agent)
     jobs = jobs_of(replace(job, warm_start=start))
     watch = TrainingWatch(STAGE, tracker, run_id, jobs)
     try:
@@ -258,15 +246,27 @@ def _outcome(result: TrainingResult) -> SeedOutcome:
     return SeedOutcome(result.seed, *scores, attempts=result.attempts)
 
 
-def _warm_start(night: Night, agent: str) -> tuple[WarmStart | None, tuple[str, ...]]:
+def _warm_start(night: Night, agent: str, dates: dict[str, Any]) -> tuple[WarmStart | None, tuple[str, ...]]:
     """The champion to begin with, verified; or None and why not, unless nothing else was asked for."""
     champion = champion_version(night, agent) if night.settings.training.warm_start == "champion" else None
     if champion is None:
         return None, ()
-    model = load_version(night, champion)
-    if not (model.folder / _RLLIB).is_dir():
-        return None, (f"training begins from scratch: the champion {model.label} has no RLlib checkpoint",)
-    return WarmStart(model.folder / _RLLIB, model.label, model.card.feature_names), ()
+    try:
+        model = load_version(night, champion)
+    except ModelIntegrityError as error:
+        return None, (f"training began from scratch: {error}",)
+    checkpoint = model.folder / _RLLIB
+    if not checkpoint.is_dir():
+        return None, (f"training began from scratch: the champion {model.label} has no RLlib checkpoint",)
+    for window, (_, last) in dates.items():
+        # A champion that knows later sessions would carry them into windows that tonight's agent is judged on.
+        if window not in model.card.windows or model.card.windows[window][1] > last:
+            known = model.card.windows.get(window, ("", "an unknown day"))[1]
+            return None, (
+                f"training began from scratch: the champion {model.label} knows {window} sessions up to {known}, "
+                f"tonight's end on {last}",
+            )
+    return WarmStart(checkpoint, model.label, model.card.feature_names), ()
 
 
 def _cold_starts(results: Sequence[TrainingResult]) -> tuple[str, ...]:

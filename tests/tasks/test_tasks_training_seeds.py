@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tasks.watch import TrainingWatch
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core.errors import TrainingError
 from wealtharena.execution import RewardWeights, TradingRules
+from wealtharena.serving.manifest import ModelCard, ModelKind
+from wealtharena.serving.model import ServedModel
 from wealtharena.settings import Settings
 from wealtharena.tracking import Tracker
 from wealtharena.training.cluster import TrainingQueue
@@ -195,3 +198,64 @@ def test_what_nobody_foresaw_is_not_hidden_by_other_seeds(tmp_path: Path, monkey
 
     with pytest.raises(ZeroDivisionError):
         trained(monkeypatch, three_jobs(tmp_path), outcome)
+
+
+DATES = {"training": (date(2015, 1, 2), date(2020, 1, 2)), "validation": (date(2020, 1, 3), date(2021, 1, 4))}
+
+
+def champion(folder: Path, **changes: Any) -> ServedModel:
+    """A champion of an equal night, with or without a checkpoint of RLlib."""
+    settings = Settings()
+    values: dict[str, Any] = {
+        "agent": "stocks",
+        "kind": ModelKind.POLICY,
+        "algorithm": "PPO",
+        "feature_names": ("f",),
+        "rules": TradingRules.from_settings(settings, "stocks"),
+        "settings_hash": "s",
+        "data_version": "d",
+        "seed": 1,
+        "windows": DATES,
+    }
+    return ServedModel(ModelCard(**values | changes), "v3", folder, None)
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "windows", "checkpoint", "told"),
+    [
+        ("champion", DATES, True, None),
+        ("scratch", DATES, True, ""),
+        ("champion", DATES, False, "stocks v3 (PPO) has no RLlib checkpoint"),
+        ("champion", {}, True, "knows training sessions up to an unknown day, tonight's end on 2020-01-02"),
+        (
+            "champion",
+            DATES | {"validation": (date(2020, 1, 3), date(2021, 1, 5))},
+            True,
+            "knows validation sessions up to 2021-01-05, tonight's end on 2021-01-04",
+        ),
+    ],
+)
+def test_a_training_begins_with_the_champion_unless_that_knows_too_much(
+    make_night: MakeNight,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    warm_start: str,
+    windows: dict[str, Any],
+    checkpoint: bool,
+    told: str | None,
+) -> None:
+    if checkpoint:
+        (tmp_path / "rllib").mkdir()
+    model = champion(tmp_path, windows=windows)
+    monkeypatch.setattr(training_stage, "champion_version", lambda night, agent: "3")
+    monkeypatch.setattr(training_stage, "load_version", lambda night, info: model)
+    settings = make_night().settings
+    training = settings.training.model_copy(update={"warm_start": warm_start})
+    night = make_night(settings=settings.model_copy(update={"training": training}))
+    start, notes = training_stage._warm_start(night, "stocks", DATES)
+    if told is None:
+        assert start is not None and start.checkpoint == tmp_path / "rllib" and start.feature_names == ("f",)
+        assert notes == ()
+    else:
+        assert start is None
+        assert told in "".join(notes)

@@ -11,8 +11,6 @@ import torch
 from wealtharena.core.hashing import hash_file, hash_json
 from wealtharena.training.result import TrainingJob
 
-# How many trainings run at once and how often they make points is of no influence.
-_TRAINING = {"engine", "evaluations", "patience", "episode_days", "max_retries", "env_runners", "gpus"}
 _LIBRARIES = ("ray", "torch", "numpy", "numba", "gymnasium")
 _PACKAGE = Path(__file__).parents[1]
 _CODE = ("core", "execution", "envs", "agents", "evaluation", "training")
@@ -29,7 +27,7 @@ def fingerprint(job: TrainingJob) -> str:
             "validation": job.panel_validation.content_hash,
             "rules": asdict(job.rules),
             "reward": asdict(job.reward),
-            "training": job.training.model_dump(mode="json", include=_TRAINING),
+            "training": job.decisive_settings,
             "seed": job.seed,
             "warm_start": None if start is None else [start.model, start.feature_names, _files(start.checkpoint)],
             "surroundings": _surroundings(),

@@ -10,6 +10,8 @@ from wealtharena.core.panel import MarketPanel
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.settings.models import AgentSettings, TrainingSettings
 
+_DECISIVE = {"engine", "evaluations", "patience", "episode_days", "max_retries", "env_runners", "gpus"}
+
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
@@ -77,6 +79,11 @@ class TrainingJob:
             )
         if self.seed < 0:
             raise TrainingError(f"{name}: seed must be at least 0, got {self.seed}")
+
+    @property
+    def decisive_settings(self) -> dict[str, Any]:
+        """What of ``training`` the result depends on; the rest says how and where the work is done."""
+        return self.training.model_dump(mode="json", include=_DECISIVE)
 
     @property
     def work_dir(self) -> Path:
