@@ -152,7 +152,7 @@ class TwinPerceptron:
             torch.mm(slope.own, own.values, out=slopes[k - 1].own)
             torch.mm(slope.other, other.values, out=slopes[k - 1].other)
         self._derive(slopes[0].array, hidden[0].array, self._biases[0].gradient_array)
-        self._first.gradients.addmm_(slopes[0].transposed, inputs)
+        self._first.gradients.add_(torch.mm(inputs.t(), slopes[0].both).t())
 
     def critic(self, inputs: Tensor) -> Tensor:
         """(R, H) of the critic alone."""
@@ -265,7 +265,6 @@ class _Twins:
 
     def __init__(self, rows: int, width: int) -> None:
         self.both = torch.empty(rows, 2 * width)
-        self.transposed = self.both.t()
         self.array: Float32Array = self.both.numpy()
         self.own, self.other = self.both[:, :width], self.both[:, width:]
         self.own_transposed, self.other_transposed = self.own.t(), self.other.t()
