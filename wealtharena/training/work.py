@@ -9,6 +9,7 @@ works in the folder at a time: a lock that dies with its holder keeps a killed t
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,8 @@ from typing import Any
 
 from wealtharena.core.hashing import hash_file
 from wealtharena.training.result import CurveRow, TrainingJob
+
+logger = logging.getLogger(__name__)
 
 KEPT_POINTS = 2
 CHECKPOINT_FOLDER = "rllib"
@@ -188,11 +191,19 @@ def hold(folder: Path, fingerprint: str) -> Iterator[WorkFolder]:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / _LOCK_FILE).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _lock(lock.fileno(), folder)
             # Whoever held it before may have discarded the folder, and the lock with it.
             if _is_file_of(lock.fileno(), folder / _LOCK_FILE):
                 yield WorkFolder(folder, fingerprint)
                 return
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        logger.warning("%s: another process trains here; waiting until it ends", folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def discard_work(job: TrainingJob) -> None:
