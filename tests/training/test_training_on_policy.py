@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from learner_samples import one_thread  # noqa: F401 - a fixture
+from learner_samples import MID, make_learner, one_thread, sampled_batch  # noqa: F401 - a fixture
 from ray.rllib.core.columns import Columns
 from training_samples import planted_panel, weights_hash
 
 from wealtharena.envs import EnvConfig
 from wealtharena.settings.models import AgentSettings, Algorithm, TrainingSettings
+from wealtharena.training.a2c import A2CTorchLearner
 from wealtharena.training.advantages import following_values, generalised_advantages
 from wealtharena.training.lean_on_policy import INPUTS
 from wealtharena.training.markets import TrainingMarket
@@ -97,6 +98,21 @@ def test_a_batch_has_the_values_of_both_observations_and_normalised_advantages(n
     assert torch.equal(batch[Columns.OBS], sampled.observations.flatten(0, 1))
     assert len(batch[INPUTS]) == 48
     algorithm.stop()
+
+
+def test_a2cs_loss_leaves_out_the_rows_that_rllibs_connectors_add() -> None:
+    learner = make_learner(A2CTorchLearner)
+    batch = sampled_batch(learner, 6)
+    added = batch | {Columns.LOSS_MASK: torch.tensor([True, True, False, True, True, False])}
+    kept = {name: values[added[Columns.LOSS_MASK]] for name, values in batch.items()}
+    losses = [
+        learner.compute_loss_for_module(
+            module_id=MID, config=learner.config, batch=rows, fwd_out=learner.module[MID].forward_train(rows)
+        )
+        for rows in (added, kept, batch)
+    ]
+    assert torch.allclose(losses[0], losses[1])
+    assert not torch.allclose(losses[0], losses[2])
 
 
 @pytest.mark.parametrize("algorithm", [Algorithm.PPO, Algorithm.A2C])

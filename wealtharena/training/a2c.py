@@ -36,12 +36,17 @@ class A2CTorchLearner(PPOTorchLearner):
     def compute_loss_for_module(
         self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]
     ) -> Tensor:
-        """The scalar loss of one module."""
-        module = self.module[module_id].unwrapped()
+        """The scalar loss of one module, over the rows that ``LOSS_MASK`` admits if there is one: RLlib's connectors
+        add a row to each episode for the value of what follows."""
+        module, mask = self.module[module_id].unwrapped(), batch.get(Columns.LOSS_MASK)
+
+        def mean(rows: Tensor) -> Tensor:
+            return rows.mean() if mask is None else rows[mask].mean()
+
         distribution = module.get_train_action_dist_cls().from_logits(fwd_out[Columns.ACTION_DIST_INPUTS])
-        policy_loss = -(batch[Columns.ADVANTAGES] * distribution.logp(batch[Columns.ACTIONS])).mean()
-        value_loss = (module.compute_values(batch) - batch[Columns.VALUE_TARGETS]).pow(2).mean()
-        entropy = distribution.entropy().mean()
+        policy_loss = -mean(batch[Columns.ADVANTAGES] * distribution.logp(batch[Columns.ACTIONS]))
+        value_loss = mean((module.compute_values(batch) - batch[Columns.VALUE_TARGETS]).pow(2))
+        entropy = mean(distribution.entropy())
         self.metrics.log_dict(
             {POLICY_LOSS_KEY: policy_loss, VF_LOSS_KEY: value_loss, ENTROPY_KEY: entropy}, key=module_id, window=1
         )
