@@ -16,7 +16,7 @@ import torch
 from training_samples import make_job_in, planted_panel
 
 from wealtharena.agents.networks import MASK_COLUMN, TorchPolicy
-from wealtharena.core.errors import SettingsError, TrainingError
+from wealtharena.core.errors import TrainingError
 from wealtharena.execution.market import market_arrays, save_market
 from wealtharena.settings.models import Algorithm
 from wealtharena.training.environment import reward_scale
@@ -145,15 +145,6 @@ def test_unobserved_and_delisted_assets_do_not_stop_a_training(algorithm: Algori
     panel.delisted[100, 1] = True
     panel.close[100:, 1] = panel.open[100:, 1] = np.nan
     assert np.isfinite(train_policy(make_job(algorithm, panel)).final_reward)
-
-
-def test_batches_that_hold_no_whole_sessions_are_refused(algorithm: Algorithm, make_job: MakeJob) -> None:
-    job = make_job(algorithm, train_batch_size=60)
-    if algorithm in (Algorithm.SAC, Algorithm.DQN):
-        train_policy(job)  # there a batch is drawn from the ring
-    else:
-        with pytest.raises(SettingsError, match=r"train_batch_size must be a multiple of num_accounts \(8\), got 60"):
-            train_policy(job)
 
 
 def test_rewards_are_scaled_by_the_volatility_of_the_training_window(algorithm: Algorithm, make_job: MakeJob) -> None:
