@@ -293,33 +293,41 @@ NIGHT = {
 
 def six_agents(folder: Path, steps: int) -> list[Figure]:
     """A night's trainings side by side: wall time of ours, and RLlib's from its speed in the same layout."""
-    started = time.perf_counter()
+    seconds = {network: _night(folder / network, network, steps) for network in (PLAIN, SHARED)}
     with ray_session(TrainingSettings(), CORES):
-        with ThreadPoolExecutor(len(NIGHT)) as threads:
-            list(threads.map(lambda name: submit_training(night_job(name, folder, steps)), NIGHT))
-        seconds = time.perf_counter() - started
         theirs = stock_night(steps)
     return [
         beside(
-            f"six agents x {steps:,} steps on {CORES} cores, against {peers_rllib.NAME} (extrapolated)",
+            f"six agents x {steps:,} steps on {CORES} cores, {network}, against {peers_rllib.NAME} (extrapolated)",
             "s",
-            [seconds],
+            [seconds[network]],
             [theirs],
-            at_least=6.0,
+            at_least=6.0 if network == PLAIN else None,
         )
+        for network in (PLAIN, SHARED)
     ]
 
 
-def night_job(name: str, folder: Path, steps: int) -> TrainingJob:
-    """One agent's training with its default recipe, but for window and updates."""
+def _night(folder: Path, network: str, steps: int) -> float:
+    """Wall seconds from Ray's start to its end."""
+    started = time.perf_counter()
+    with ray_session(TrainingSettings(), CORES), ThreadPoolExecutor(len(NIGHT)) as threads:
+        list(threads.map(lambda name: submit_training(night_job(name, folder, network, steps)), NIGHT))
+    return time.perf_counter() - started
+
+
+def night_job(name: str, folder: Path, network: str, steps: int) -> TrainingJob:
+    """One agent's training with its default recipe, but for network, window and updates; DQN's network stays."""
     settings = Settings()
     changes: dict[str, Any] = {"env_steps": steps, "window": 3}
-    if settings.agents[name].algorithm in (Algorithm.SAC, Algorithm.DQN):
+    if NIGHT[name] in (Algorithm.SAC, Algorithm.DQN):
         changes["updates_per_step"] = 1.0 / STEPS_PER_UPDATE
+    if NIGHT[name] is not Algorithm.DQN:
+        changes["network"] = network
     panel = market(SHAPE)
     return TrainingJob(
         agent=AGENTS[name],
-        recipe=settings.agents[name].model_copy(update=changes),
+        recipe=AgentSettings.model_validate(settings.agents[name].model_dump() | changes),
         panel_train=panel.rows(0, 1_200),
         panel_validation=panel.rows(1_199, SHAPE[0]),
         rules=TradingRules.from_settings(settings, name),
