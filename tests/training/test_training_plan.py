@@ -23,8 +23,8 @@ PROFILES = ("conservative", "balanced", "aggressive")
 OTHER = {
     "train_batch_size": 512, "minibatch_size": 256, "num_epochs": 7, "gae_lambda": 0.5, "clip_param": 0.3,
     "kl_coeff": 0.4, "entropy_coeff": 0.01, "shadow_accounts": False, "replay_capacity": 7_777,
-    "updates_per_step": 0.5, "n_step": 3, "tau": 0.5, "initial_temperature": 0.7, "explored_share": 0.25,
-    "final_epsilon": 0.01, "learning_rate": 0.5, "gamma": 0.5,
+    "updates_per_step": 0.5, "n_step": 3, "tau": 0.5, "initial_temperature": 0.7, "target_entropy": -3.0,
+    "explored_share": 0.25,    "final_epsilon": 0.01, "learning_rate": 0.5, "gamma": 0.5,
 }  # fmt: skip
 """A value of each figure that no default recipe has."""
 RLLIB_NAMES = {
@@ -65,7 +65,8 @@ def test_the_figures_of_a_plan_are_those_of_rllibs_configuration(built: Built, a
         explored, final = figures.pop("explored_share"), figures.pop("final_epsilon")
         assert config.epsilon == [[0, 1.0], [int(explored * plan.env_steps), final]]
     if plan.algorithm == "SAC":
-        rate = figures.pop("learning_rate")
+        rate, per_asset = figures.pop("learning_rate"), figures.pop("target_entropy")
+        assert config.target_entropy == per_asset * len(PANEL.symbols)
         assert (config.actor_lr, config.critic_lr, config.alpha_lr) == (rate, rate, rate)
     assert {name: getattr(config, RLLIB_NAMES.get(name, name)) for name in figures} == figures
     assert config.num_envs_per_env_runner == plan.num_accounts

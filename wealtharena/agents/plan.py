@@ -17,7 +17,7 @@ _REPLAY = ("train_batch_size", "replay_capacity", "updates_per_step", "n_step", 
 FIGURES: dict[Algorithm, tuple[str, ...]] = {
     Algorithm.PPO: (*_ACTOR_CRITIC, "minibatch_size", "num_epochs", "clip_param", "kl_coeff"),
     Algorithm.A2C: _ACTOR_CRITIC,
-    Algorithm.SAC: (*_REPLAY, "initial_temperature"),
+    Algorithm.SAC: (*_REPLAY, "initial_temperature", "target_entropy"),
     Algorithm.DQN: (*_REPLAY, "explored_share", "final_epsilon"),
 }
 """Names of the figures of ``AgentSettings`` that only some algorithms use, per algorithm."""

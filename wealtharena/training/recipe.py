@@ -1,5 +1,6 @@
 """From an agent's settings to an RLlib configuration: every figure that the settings name is used as it stands."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,8 @@ def build_config(
     )
     config.learners(num_learners=0, num_gpus_per_learner=_gpus(training))
     config.training(gamma=agent.gamma)
+    if agent.algorithm is Algorithm.SAC:
+        config.training(target_entropy=agent.target_entropy * math.prod(spaces[1].shape or ()))
     config.debugging(seed=seed, log_level="ERROR")
     (_set_fast_figures if training.engine == "fast" else _set_stock_figures)(config, agent)
     return config
