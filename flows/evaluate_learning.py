@@ -80,7 +80,8 @@ def _pair(
     settings: Settings, agent: str, market: str, steps: int | None, leak: bool
 ) -> tuple[Student, LearningControl]:
     student = find_student(agent, settings, steps)
-    return student, learning_control(market, TARGET_SHARES[student.recipe.algorithm], leak=leak)
+    control = learning_control(market, TARGET_SHARES[student.recipe.algorithm], leak=leak)
+    return find_student(agent, settings, steps, is_book=control.num_assets > 1), control
 
 
 class _Bar:

@@ -8,7 +8,7 @@ import pytest
 from wealtharena.core.errors import SettingsError, TrainingError
 from wealtharena.evaluation.learning import SeedOutcome, learn_and_compare, learning_control
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings
-from wealtharena.training.controls import CONTROL_RECIPES, Student, find_student, run_control, trainer_of
+from wealtharena.training.controls import BOOK_RECIPES, CONTROL_RECIPES, Student, find_student, run_control, trainer_of
 from wealtharena.training.result import TrainingProgress
 
 TINY: dict[str, Any] = {"env_steps": 512, "num_accounts": 16, "train_batch_size": 256, "minibatch_size": 128}
@@ -41,6 +41,12 @@ def test_an_algorithm_has_its_recipe_for_controls(algorithm: Algorithm) -> None:
     assert found.recipe.algorithm is algorithm and not found.recipe.long_only
     for name, value in CONTROL_RECIPES[algorithm].items():
         assert getattr(found.recipe, name) == value
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_a_book_of_many_assets_has_figures_of_its_own(algorithm: Algorithm) -> None:
+    found = find_student(algorithm, Settings(), is_book=True).recipe.model_dump()
+    assert {name: found[name] for name in BOOK_RECIPES[algorithm]} == BOOK_RECIPES[algorithm]
 
 
 def test_an_agent_has_its_own_recipe_and_may_sell_short() -> None:

@@ -22,27 +22,40 @@ from wealtharena.evaluation.learning import (
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings, TrainingSettings
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
 
+_ONE_ASSET: dict[str, Any] = {"num_accounts": 256, "hidden_sizes": (32,), "gamma": 0.95}
+_ON_POLICY: dict[str, Any] = {**_ONE_ASSET, "gae_lambda": 0.95}
+_REPLAY: dict[str, Any] = {
+    **_ONE_ASSET, "env_steps": 1_000_000, "train_batch_size": 1_024, "learning_rate": 3e-3,
+    "replay_capacity": 1_000_000, "updates_per_step": 0.01,
+}  # fmt: skip
+
 CONTROL_RECIPES: dict[Algorithm, dict[str, Any]] = {
     Algorithm.PPO: {
-        "env_steps": 3_000_000, "num_accounts": 256, "train_batch_size": 16_384, "minibatch_size": 4_096,
-        "hidden_sizes": (32,), "learning_rate": 3e-3, "gamma": 0.95, "gae_lambda": 0.95,
+        **_ON_POLICY, "env_steps": 5_000_000, "train_batch_size": 16_384, "minibatch_size": 4_096,
+        "learning_rate": 1e-3, "entropy_coeff": 0.003,
     },
-    Algorithm.A2C: {
-        "env_steps": 4_000_000, "num_accounts": 256, "train_batch_size": 4_096, "hidden_sizes": (32,),
-        "learning_rate": 3e-3, "gamma": 0.95, "gae_lambda": 0.95,
-    },
-    Algorithm.SAC: {
-        "env_steps": 1_000_000, "num_accounts": 256, "train_batch_size": 1_024, "hidden_sizes": (32,),
-        "learning_rate": 3e-3, "gamma": 0.9, "replay_capacity": 1_000_000, "updates_per_step": 0.01,
-        "initial_temperature": 0.01,
-    },
-    Algorithm.DQN: {
-        "env_steps": 1_000_000, "num_accounts": 256, "train_batch_size": 1_024, "hidden_sizes": (32,),
-        "learning_rate": 3e-3, "gamma": 0.9, "replay_capacity": 1_000_000, "updates_per_step": 0.01,
-        "final_epsilon": 0.2,
-    },
+    Algorithm.A2C: {**_ON_POLICY, "env_steps": 4_000_000, "train_batch_size": 4_096, "learning_rate": 3e-3},
+    Algorithm.SAC: {**_REPLAY, "initial_temperature": 0.01, "target_entropy": -2.0},
+    Algorithm.DQN: {**_REPLAY, "final_epsilon": 0.2},
 }  # fmt: skip
-"""What an algorithm's recipe differs in from ``AgentSettings`` when it is to show that it can learn."""
+"""What an algorithm's recipe differs in from ``AgentSettings`` when it is to show that it can learn.
+
+The market is drawn at random, so that many steps cannot be learnt by heart: a small network, many accounts, large
+batches, and a discount that looks ahead as long as a position is held. Nothing is tuned to a single market.
+"""
+
+_SHORT_SIGHTED: dict[str, Any] = {"gamma": 0.9, "learning_rate": 3e-3}
+
+BOOK_RECIPES: dict[Algorithm, dict[str, Any]] = {
+    Algorithm.PPO: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "gae_lambda": 0.9, "entropy_coeff": 0.0},
+    Algorithm.A2C: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "gae_lambda": 0.9},
+    Algorithm.SAC: {
+        **_SHORT_SIGHTED, "env_steps": 300_000, "train_batch_size": 256, "replay_capacity": 300_000,
+        "updates_per_step": 0.03, "target_entropy": -1.0,
+    },
+    Algorithm.DQN: {"env_steps": 500_000},
+}  # fmt: skip
+"""What differs from that on a market of many assets, whose every step shows as many returns."""
 
 TARGET_SHARES = {Algorithm.PPO: 0.90, Algorithm.A2C: 0.90, Algorithm.SAC: 0.85, Algorithm.DQN: 0.85}
 """Share of the oracle's score that each algorithm must reach."""
@@ -71,10 +84,11 @@ class Student:
     recipe: AgentSettings
 
 
-def find_student(name: str, settings: Settings, env_steps: int | None = None) -> Student:
+def find_student(name: str, settings: Settings, env_steps: int | None = None, *, is_book: bool = False) -> Student:
     """The recipe of an algorithm (``ppo`` …) for controls, or that of an agent, which may then sell short.
 
     Args:
+        is_book: the market has many assets, see ``BOOK_RECIPES``.
         env_steps: of the training; by default the recipe's.
 
     Raises:
@@ -83,7 +97,8 @@ def find_student(name: str, settings: Settings, env_steps: int | None = None) ->
     wanted = name.strip().upper()
     if wanted in set(Algorithm):
         algorithm = Algorithm(wanted)
-        figures: dict[str, Any] = {"algorithm": algorithm, **CONTROL_RECIPES[algorithm]}
+        book = BOOK_RECIPES[algorithm] if is_book else {}
+        figures: dict[str, Any] = {"algorithm": algorithm, **CONTROL_RECIPES[algorithm], **book}
         spec = AgentSpec(name.strip().lower(), None)
     else:
         spec = _agent(name, settings)

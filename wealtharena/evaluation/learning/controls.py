@@ -55,10 +55,14 @@ class LearningControl:
         return RewardWeights(variance=risk_aversion / PRICE_SCALE)
 
     @property
+    def num_assets(self) -> int:
+        """Of the market."""
+        return len(simulate(self.market, 0, 1 / SESSIONS_PER_YEAR).panel.symbols)
+
+    @property
     def training_years(self) -> float:
         """Length of the training world."""
-        num_assets = len(simulate(self.market, 0, 1 / SESSIONS_PER_YEAR).panel.symbols)
-        return TRAINING_CELLS / SESSIONS_PER_YEAR / num_assets
+        return TRAINING_CELLS / SESSIONS_PER_YEAR / self.num_assets
 
     def world(self, seed: int, num_years: float) -> World:
         """A history; equal seeds give equal histories."""
