@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -59,14 +59,16 @@ def hashes_of_another_process(tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 def test_a_training_writes_its_files_and_tells_how_far_it_is(algorithm: Algorithm, make_job: MakeJob) -> None:
     heard: list[TrainingProgress] = []
-    result = train_policy(make_job(algorithm), heard.append)
+    job = make_job(algorithm)
+    result = train_policy(job, heard.append)
     record = json.loads(result.record.read_text())
     assert [event.iteration for event in heard] == list(range(1, len(result.curve) + 1))
     assert heard[-1].env_steps == heard[-1].total_env_steps >= 512
     assert {row.iteration for row in result.curve if row.validation_sharpe is not None} >= {result.best_iteration}
     assert np.isfinite(result.final_reward)
     assert record["weights_hash"] == result.weights_hash
-    assert set(record["curve"][0]["reward_terms"]) == {"log_return", "variance"}
+    weighted = {name for name, weight in asdict(job.reward).items() if weight > 0.0}
+    assert set(record["curve"][0]["reward_terms"]) == weighted >= {"log_return", "variance"}
     assert 0.0 <= record["curve"][0]["limits"]["max_var"] <= 1.0
     assert record["curve"][-1]["env_steps"] == result.curve[-1].env_steps
     assert result.checkpoint.is_dir()
