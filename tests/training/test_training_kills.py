@@ -51,35 +51,67 @@ def test_a_training_killed_anywhere_ends_like_one_that_was_not(
     algorithm: Algorithm, tmp_path: Path, processes: ForkServerContext
 ) -> None:
     draw = random.Random(algorithm.value)  # noqa: S311
-    span = train_until(processes, tmp_path / "calm", algorithm, None)
-    kills = interrupted = 0
+    calm = Run(processes, tmp_path / "calm", algorithm)
+    began, started = calm.began, calm.wait_for_point()
+    ended = calm.end()
+    kills = nights = in_training = 0
     while kills < KILLS:
-        folder = tmp_path / f"killed-{kills}"
+        folder = tmp_path / f"killed-{nights}"
+        nights += 1
+        assert nights <= 2 * KILLS, "most trainings ended before they were killed"
         while kills < KILLS:
-            seconds = train_until(processes, folder, algorithm, draw.uniform(0.0, span))
-            if seconds < 0:
+            run = Run(processes, folder, algorithm)
+            # Every third kill comes at any moment, the others when something was written that can be gone on from.
+            if kills % 3 == 2:
+                was_killed = run.kill_after(draw.uniform(0.0, ended - began))
+            else:
+                run.wait_for_point()
+                was_killed = run.kill_after(draw.uniform(0.0, (ended - started) / 2))
+            if not was_killed:
                 break
             kills += 1
-            interrupted += any((folder.parent / f"{folder.name}-work" / "points").glob("0*"))
-        train_until(processes, folder, algorithm, None)
+            in_training += bool(run.points())
+        Run(processes, folder, algorithm).end()
         for name in RESULTS:
             assert (folder / name).read_bytes() == (tmp_path / "calm" / name).read_bytes(), (
                 f"{name} after {kills} kills"
             )
-    assert interrupted, "no training was killed after its first point"
+    assert in_training, "no training was killed after its first point"
 
 
-def train_until(processes: ForkServerContext, folder: Path, algorithm: Algorithm, kill_after_s: float | None) -> float:
-    """Trains to the end, or kills it after some time; seconds that it took, negative if there was nothing to kill."""
-    process = processes.Process(target=train, args=(folder, algorithm))
-    started = time.monotonic()
-    process.start()
-    process.join(kill_after_s)
-    seconds = time.monotonic() - started
-    if process.is_alive():
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-        return seconds
-    assert process.exitcode == 0
-    return seconds if kill_after_s is None else -seconds
+class Run:
+    """A training in a process of its own, to be killed."""
+
+    def __init__(self, processes: ForkServerContext, folder: Path, algorithm: Algorithm) -> None:
+        self._points = folder.with_name(f"{folder.name}-work") / "points"
+        self._before = self.points()
+        self._process = processes.Process(target=train, args=(folder, algorithm))
+        self.began = time.monotonic()
+        self._process.start()
+
+    def points(self) -> set[str]:
+        """Names of the points that are there."""
+        return {path.name for path in self._points.glob("0*")}
+
+    def wait_for_point(self) -> float:
+        """Until it has made a point of its own, or has ended; when that was."""
+        while self._process.is_alive() and self.points() <= self._before:
+            time.sleep(0.002)
+        return time.monotonic()
+
+    def end(self) -> float:
+        """Waits for its end; when that was."""
+        self._process.join()
+        assert self._process.exitcode == 0
+        return time.monotonic()
+
+    def kill_after(self, seconds: float) -> bool:
+        """Whether there was something left to kill."""
+        self._process.join(seconds)
+        if not self._process.is_alive():
+            assert self._process.exitcode == 0
+            return False
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.join()
+        return True
