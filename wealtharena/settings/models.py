@@ -504,7 +504,7 @@ class AgentSettings(Section):
     """SAC only: first weight of the entropy, adapted in training. A score moves a day's scaled reward by hundredths; a
     temperature near 1, as in control tasks, would drown that."""
     target_entropy: float = -1.0
-    """SAC only: entropy per asset, in nats, that the temperature is adapted to; the lower, the less is left to chance."""
+    """SAC only: entropy per asset, in nats, that the temperature is adapted to; lower leaves less to chance."""
     explored_share: Fraction = 0.5
     """DQN only: share of the training over which random actions become rarer."""
     final_epsilon: Fraction = 0.05
