@@ -57,8 +57,8 @@ class TrainingReceipt:
         final_reward: mean episode return at the end.
         seconds: wall time of the kept training.
         seeds: how the training with each seed ended.
-        problems: seeds that failed, though others did not, with the reason.
-        notes: a champion that could not be begun with, and why.
+        notes: seeds that failed, though others did not, and a champion that could not be begun with, each with the
+            reason.
     """
 
     agent: str
@@ -71,7 +71,6 @@ class TrainingReceipt:
     final_reward: float | None
     seconds: float
     seeds: tuple[SeedOutcome, ...] = ()
-    problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -202,8 +201,7 @@ def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingRec
         final_reward=_defined(best.final_reward),
         seconds=best.seconds,
         seeds=outcomes,
-        problems=tuple(item.failure for item in outcomes if item.failure),
-        notes=(*notes, *_cold_starts(results)),
+        notes=(*notes, *_cold_starts(results), *(item.failure for item in outcomes if item.failure)),
     )
 
 
