@@ -179,7 +179,10 @@ def test_its_artifacts_and_its_stages_can_be_read_through_the_api(
     artifacts = {
         item["key"]: str(item["data"]) for item in api.post("/artifacts/filter", json={"artifacts": of_stages}).json()
     }
-    assert set(artifacts) == {"data-coverage", "data-quality", "agent-table", "decision-summary", "report-link"}
+    assert set(artifacts) == {
+        "data-coverage", "data-quality", "training-etfs", "agent-table", "decision-summary", "report-link",
+    }  # fmt: skip
+    assert float(artifacts["training-etfs"]) == 100.0
     assert "etfs" in artifacts["agent-table"]
     (report,) = Path(console.home / "reports").iterdir()
     assert str(report) in artifacts["report-link"]
