@@ -20,7 +20,7 @@ from warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "2"))
 PROFILE = """
 run: {as_of: 2023-06-30, asset_classes: [crypto, etfs]}
 vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}

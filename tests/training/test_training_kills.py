@@ -46,7 +46,8 @@ def processes() -> ForkServerContext:
     return context
 
 
-@pytest.mark.parametrize("algorithm", list(Algorithm))
+# One of each kind; that every algorithm goes on to the bit is a fast test (test_training_resume).
+@pytest.mark.parametrize("algorithm", [Algorithm.PPO, Algorithm.SAC])
 def test_a_training_killed_anywhere_ends_like_one_that_was_not(
     algorithm: Algorithm, tmp_path: Path, processes: ForkServerContext
 ) -> None:
