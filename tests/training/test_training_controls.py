@@ -1,5 +1,6 @@
 """Learning controls with our own trainings: whose recipe is used, and what every algorithm must learn."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from wealtharena.core.errors import SettingsError, TrainingError
 from wealtharena.evaluation.learning import SeedOutcome, learn_and_compare, learning_control
+from wealtharena.settings import load_settings
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings
 from wealtharena.training.controls import BOOK_RECIPES, CONTROL_RECIPES, Student, find_student, run_control, trainer_of
 from wealtharena.training.result import TrainingProgress
@@ -16,8 +18,7 @@ TINY: dict[str, Any] = {"env_steps": 512, "num_accounts": 16, "train_batch_size"
 
 def student(name: str, **changes: Any) -> Student:
     found = find_student(name, Settings())
-    figures = found.recipe.model_dump() | changes
-    return Student(found.name, found.agent, AgentSettings.model_validate(figures))
+    return replace(found, recipe=AgentSettings.model_validate(found.recipe.model_dump() | changes))
 
 
 def learnt(who: Student, market: str, folder: Path, years: float, leak: bool = False) -> SeedOutcome:
@@ -53,6 +54,12 @@ def test_an_agent_has_its_own_recipe_and_may_sell_short() -> None:
     found, own = find_student("Equities", Settings()), Settings().agents["stocks"]
     assert found.name == "stocks"
     assert found.recipe == own.model_copy(update={"long_only": False})
+
+
+def test_the_engine_is_that_of_the_settings() -> None:
+    settings = load_settings("quickstart", ["training.engine=stock", "training.patience=2"], {})
+    training = find_student("ppo", settings).training
+    assert (training.engine, training.patience, training.evaluations) == ("stock", None, 1)
 
 
 def test_steps_replace_those_of_the_recipe() -> None:

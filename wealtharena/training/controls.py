@@ -1,5 +1,6 @@
 """Learning controls with our own trainings, one process per seed, through the code that trains at night."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from wealtharena.evaluation.learning import (
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings, TrainingSettings
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
 
+logger = logging.getLogger(__name__)
+
 _ONE_ASSET: dict[str, Any] = {"num_accounts": 256, "hidden_sizes": (32,), "gamma": 0.95}
 _ON_POLICY: dict[str, Any] = {**_ONE_ASSET, "gae_lambda": 0.95}
 _REPLAY: dict[str, Any] = {
@@ -34,21 +37,21 @@ CONTROL_RECIPES: dict[Algorithm, dict[str, Any]] = {
         **_ON_POLICY, "env_steps": 5_000_000, "train_batch_size": 16_384, "minibatch_size": 4_096,
         "learning_rate": 1e-3, "entropy_coeff": 0.003,
     },
-    Algorithm.A2C: {**_ON_POLICY, "env_steps": 4_000_000, "train_batch_size": 4_096, "learning_rate": 3e-3},
+    Algorithm.A2C: {**_ON_POLICY, "env_steps": 8_000_000, "train_batch_size": 8_192, "learning_rate": 1e-3},
     Algorithm.SAC: {**_REPLAY, "initial_temperature": 0.01, "target_entropy": -2.0},
     Algorithm.DQN: {**_REPLAY, "final_epsilon": 0.2},
 }  # fmt: skip
 """What an algorithm's recipe differs in from ``AgentSettings`` when it is to show that it can learn.
 
 The market is drawn at random, so that many steps cannot be learnt by heart: a small network, many accounts, large
-batches, and a discount that looks ahead as long as a position is held. Nothing is tuned to a single market.
+batches, and a discount that looks ahead as long as a position is held. One recipe serves every market of one asset.
 """
 
 _SHORT_SIGHTED: dict[str, Any] = {"gamma": 0.9, "learning_rate": 3e-3}
 
 BOOK_RECIPES: dict[Algorithm, dict[str, Any]] = {
     Algorithm.PPO: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "gae_lambda": 0.9, "entropy_coeff": 0.0},
-    Algorithm.A2C: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "gae_lambda": 0.9},
+    Algorithm.A2C: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "train_batch_size": 4_096, "gae_lambda": 0.9},
     Algorithm.SAC: {
         **_SHORT_SIGHTED, "env_steps": 300_000, "train_batch_size": 256, "replay_capacity": 300_000,
         "updates_per_step": 0.03, "target_entropy": -1.0,
@@ -60,13 +63,14 @@ BOOK_RECIPES: dict[Algorithm, dict[str, Any]] = {
 TARGET_SHARES = {Algorithm.PPO: 0.90, Algorithm.A2C: 0.90, Algorithm.SAC: 0.85, Algorithm.DQN: 0.85}
 """Share of the oracle's score that each algorithm must reach."""
 
-_EPISODE_DAYS = 252
-_TRAINING = TrainingSettings(
-    episode_days=_EPISODE_DAYS,
-    evaluations=1,  # the last policy is tested: a choice among several would be by luck, in histories of a few years
-    checkpoint_seconds=3_600.0,
-    max_retries=0,
-)
+_TRAINING: dict[str, Any] = {
+    "episode_days": 252,
+    "evaluations": 1,  # the last policy is tested: a choice among several would be by luck, in histories of a few years
+    "patience": None,
+    "checkpoint_seconds": 3_600.0,
+    "max_retries": 0,
+}
+"""What differs from the night in how it is trained; the engine is the one of the settings."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,13 @@ class Student:
         name: an algorithm in lower case, or an agent.
         agent: whose name the training has.
         recipe: its figures; long and short.
+        training: engine, episodes.
     """
 
     name: str
     agent: AgentSpec
     recipe: AgentSettings
+    training: TrainingSettings
 
 
 def find_student(name: str, settings: Settings, env_steps: int | None = None, *, is_book: bool = False) -> Student:
@@ -106,7 +112,8 @@ def find_student(name: str, settings: Settings, env_steps: int | None = None, *,
     changes = {"long_only": False} | ({} if env_steps is None else {"env_steps": env_steps})
     if env_steps is not None and env_steps < 1:
         raise SettingsError(f"steps must be at least 1, got {env_steps}")
-    return Student(spec.name, spec, AgentSettings.model_validate(figures | changes))
+    training = TrainingSettings.model_validate(settings.training.model_dump() | _TRAINING)
+    return Student(spec.name, spec, AgentSettings.model_validate(figures | changes), training)
 
 
 def trainer_of(student: Student, folder: Path) -> Callable[[Lesson], Generator[TrainingProgress, None, Learnt]]:
@@ -162,7 +169,7 @@ def _train(student: Student, folder: Path, lesson: Lesson) -> Generator[Training
         panel_validation=lesson.validation,
         rules=lesson.rules,
         reward=lesson.reward,
-        training=_TRAINING,
+        training=student.training,
         seed=lesson.seed,
         output_dir=folder / "training",
     )
@@ -188,10 +195,29 @@ def _follow(
     on_progress: Callable[[TrainingProgress], None] | None,
     seed: int,
 ) -> SeedOutcome:
-    """Runs one seed in a Ray task with a core of its own and waits for it."""
+    """Runs one seed in a Ray task with a core of its own and waits for it; a lost process is replaced once."""
+    who = f"{student.name} on {control.title}, seed {seed}"
+    try:
+        return _attempt(who, control, student, num_years, on_progress, seed)
+    except _ProcessLostError as error:
+        logger.warning("%s: started again", error)
+        return _attempt(who, control, student, num_years, on_progress, seed)
+
+
+class _ProcessLostError(TrainingError):
+    """The process that trained is gone."""
+
+
+def _attempt(
+    who: str,
+    control: LearningControl,
+    student: Student,
+    num_years: float,
+    on_progress: Callable[[TrainingProgress], None] | None,
+    seed: int,
+) -> SeedOutcome:
     import ray
 
-    who = f"{student.name} on {control.title}, seed {seed}"
     for reference in ray.remote(num_cpus=1, max_retries=0)(_run).remote(control, student, seed, num_years):
         event = _fetch(who, reference)
         if isinstance(event, SeedOutcome):
@@ -221,5 +247,5 @@ def _fetch(who: str, reference: Any) -> TrainingProgress | SeedOutcome:
             raise error.cause from None
         raise TrainingError(f"{who}: {type(error.cause).__name__}: {error.cause}") from error
     except RayError as error:
-        raise TrainingError(f"{who}: its process was lost: {error}") from error
+        raise _ProcessLostError(f"{who}: its process was lost: {error}") from error
     return event
