@@ -63,6 +63,7 @@ _COLLECTED = {"payload_hash": TEXT, "vendor": TEXT, "run_id": TEXT, "known_at": 
 _HOW_COLLECTED = ("payload_hash", "run_id", "known_at", "request")
 _PRICES = {"open": NUMBER, "high": NUMBER, "low": NUMBER, "close": NUMBER}
 _NIGHT_AND_AGENT = {"night": TEXT, "agent": TEXT}
+_LANE = {"agent": TEXT, "lane_id": TEXT}
 
 
 def _raw_tables(vendor: str) -> tuple[TableSpec, ...]:
@@ -344,6 +345,113 @@ TABLES: dict[str, TableSpec] = {
             mode="upsert",
             bookkeeping=("decided_at",),
             description="Every decision of the promotion gate with its figures (JSON) and reason",
+        ),
+        TableSpec(
+            name="out_promotion__trials",
+            schema=_schema(
+                {"agent": TEXT, "lane": TEXT, "lane_id": TEXT, "kind": TEXT, "night": TEXT, "as_of": DAY}
+                | {"seed": COUNT, "bundle_hash": TEXT, "scored_on": TEXT, "first_date": DAY, "last_date": DAY}
+                | {"sessions": COUNT, "sharpe": NUMBER, "skewness": NUMBER, "kurtosis": NUMBER, "known_at": MOMENT}
+            ),
+            key=("agent", "lane_id", "kind", "night", "seed", "bundle_hash", "scored_on"),
+            mode="append_new",
+            bookkeeping=("known_at",),
+            description="The ledger: every candidate that was ever scored on history, seeds and tuning trials included",
+        ),
+        TableSpec(
+            name="out_promotion__evidence",
+            schema=_schema(
+                {"agent": TEXT, "lane_id": TEXT, "champion_lane_id": TEXT, "as_of": DAY, "night": TEXT, "state": TEXT}
+                | {"sessions": COUNT, "log_e": NUMBER, "log_e_reversed": NUMBER, "drawdown": NUMBER}
+                | {"p_value": NUMBER, "alpha": NUMBER, "known_at": MOMENT}
+            ),
+            key=("agent", "champion_lane_id", "lane_id", "as_of"),
+            mode="upsert",
+            bookkeeping=("known_at", "night"),
+            description="What each night knew of a lane against the champion's: history and forward evidence",
+        ),
+        TableSpec(
+            name="out_lanes__orders",
+            schema=_schema(
+                _LANE
+                | {"as_of": DAY, "symbol": TEXT, "target_weight": NUMBER, "bundle_hash": TEXT}
+                | {"night": TEXT, "known_at": MOMENT}
+            ),
+            key=("agent", "lane_id", "as_of", "symbol"),
+            mode="upsert",
+            bookkeeping=("known_at", "night"),
+            description="What each lane decided after a session's close, for its paper account at the next open",
+        ),
+        TableSpec(
+            name="out_lanes__paper",
+            schema=_schema(
+                _LANE
+                | {"session_date": DAY, "equity": NUMBER, "return": NUMBER, "cash_return": NUMBER}
+                | {"turnover": NUMBER, "cost": NUMBER, "gross": NUMBER, "bundle_hash": TEXT}
+                | {"night": TEXT, "known_at": MOMENT}
+            ),
+            key=("agent", "lane_id", "session_date"),
+            mode="upsert",
+            bookkeeping=("known_at", "night"),
+            description="Paper accounts, one row per lane and session after its first orders; rows are never changed",
+        ),
+        TableSpec(
+            name="out_lanes__walk_forward",
+            schema=_schema(
+                _LANE
+                | {"fold": TEXT, "session_date": DAY, "return": NUMBER, "cash_return": NUMBER}
+                | {"turnover": NUMBER, "cost": NUMBER, "gross": NUMBER, "return_double_cost": NUMBER}
+            ),
+            key=("agent", "lane_id", "fold", "session_date"),
+            mode="replace",
+            partition_by=("agent", "lane_id", "fold"),
+            description="History of each lane and baseline: out-of-sample returns of the fold's own training",
+        ),
+        TableSpec(
+            name="out_lanes__folds",
+            schema=_schema(
+                _LANE
+                | {"fold": TEXT, "kind": TEXT, "train_first": DAY, "train_last": DAY, "test_first": DAY}
+                | {"test_last": DAY, "weights_hash": TEXT, "inputs_hash": TEXT, "seeds": COUNT, "known_at": MOMENT},
+                optional=("train_first", "train_last"),
+            ),
+            key=("agent", "lane_id", "fold"),
+            mode="upsert",
+            bookkeeping=("known_at",),
+            description="What each fold of the walk-forward was trained and tested on",
+        ),
+        TableSpec(
+            name="out_analysis__simulations",
+            schema=_schema(
+                _NIGHT_AND_AGENT
+                | {"method": TEXT, "scenario": TEXT, "metric": TEXT, "session": COUNT, "quantile": TEXT}
+                | {"value": NUMBER}
+            ),
+            key=("night", "agent", "method", "scenario", "metric", "session", "quantile"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Monte Carlo: quantiles of equity per session (fans) and of metrics (session -1) per scenario",
+        ),
+        TableSpec(
+            name="out_analysis__attribution",
+            schema=_schema(
+                _NIGHT_AND_AGENT | {"strategy": TEXT, "dimension": TEXT, "name": TEXT, "contribution": NUMBER}
+            ),
+            key=("night", "agent", "strategy", "dimension", "name"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Where the held-out window's result came from; the parts of a dimension add up to the whole",
+        ),
+        TableSpec(
+            name="out_drift__figures",
+            schema=_schema(
+                _NIGHT_AND_AGENT
+                | {"kind": TEXT, "name": TEXT, "value": NUMBER, "threshold": NUMBER, "alarm": FLAG, "text": TEXT}
+            ),
+            key=("night", "agent", "kind", "name"),
+            mode="replace",
+            partition_by=("night", "agent"),
+            description="Drift of features, performance and positions of the champions, with thresholds",
         ),
         TableSpec(
             name="out_portfolio__signals",

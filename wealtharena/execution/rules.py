@@ -101,17 +101,18 @@ class TradingRules:
 
     @classmethod
     def from_settings(cls, settings: Settings, agent: str) -> "TradingRules":
-        """Rules of one agent; ``meta`` is long only.
+        """Rules of one agent or lane; ``meta`` is long only.
 
         Raises:
-            SettingsError: ``agent`` is neither ``meta`` nor an asset class with a recipe in ``settings.agents``.
+            SettingsError: ``agent`` is neither ``meta`` nor has a recipe in ``settings.agents`` or ``settings.lanes``.
         """
-        if agent != META_AGENT and (agent not in settings.agents or agent not in set(AssetClass)):
+        owner = settings.agent_of(agent)
+        if agent != META_AGENT and (owner not in settings.agents or owner not in set(AssetClass)):
             raise SettingsError(unknown_name("agent", agent, [META_AGENT, *settings.agents]))
         risk = settings.risk_of(agent)
         limits = {entry.name: getattr(risk, entry.name) for entry in fields(cls) if entry.name not in _OWN_FIELDS}
         return cls(
-            long_only=agent == META_AGENT or settings.agents[agent].long_only,
+            long_only=agent == META_AGENT or settings.recipe_of(agent).long_only,
             capital=settings.execution.capital,
             debit_rate=settings.execution.debit_bps_per_year / _BPS,
             **limits,

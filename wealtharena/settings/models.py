@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from wealtharena.core.asset_class import AssetClass
 
@@ -631,9 +631,34 @@ class MetaSettings(Section):
     """Name in ``risk_profiles``: limits and reward."""
 
 
+class LaneSettings(Section):
+    """A further recipe of an agent, trained every night and traded on paper beside the agent's own: its challenger."""
+
+    agent: str
+    """Agent in ``agents`` whose market it trades."""
+    recipe: dict[str, Any] = {}
+    """Figures of the agent's recipe that differ."""
+
+
+class WalkForwardSettings(Section):
+    """History of every recipe, year by year: trained on what came before, tested on a calendar year."""
+
+    enabled: bool = True
+    """Whether the night keeps the history complete; without it no recipe can show the gate a history."""
+    max_years: PositiveInt = 5
+    """Newest complete calendar years that are tested, as far as enough sessions for a training lie before them."""
+    train_days: PositiveInt | None = None
+    """Rolling training window of so many trading days; empty: expanding, from the first session on."""
+    seeds: PositiveInt = 1
+    """Trainings of each year; the one that does best in validation is tested."""
+
+
 class PromotionSettings(Section):
     """When a challenger replaces the champion."""
 
+    policy: Literal["two_key", "guarded", "manual"] = "two_key"
+    """``two_key``: another recipe needs history and forward evidence; ``guarded``: the agent's own recipe serves as
+    soon as its newest policy passes the guards; ``manual``: as ``two_key``, but a person approves each change."""
     min_turnover: Annotated[float, Field(ge=0.0)] = 0.05
     """Turnover (traded value over equity) in the held-out window below which an agent counts as not trading."""
     min_sharpe_gain: Annotated[float, Field(ge=0.0)] = 0.0
@@ -758,6 +783,10 @@ class Settings(Section):
     """How trainings are run."""
     meta: MetaSettings = MetaSettings()
     """The meta-agent."""
+    lanes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], LaneSettings] = {}
+    """Further recipes by name."""
+    walk_forward: WalkForwardSettings = WalkForwardSettings()
+    """History of every recipe."""
     promotion: PromotionSettings = PromotionSettings()
     """The gate."""
     mlflow: MlflowSettings = MlflowSettings()
@@ -768,21 +797,25 @@ class Settings(Section):
     """Verbosity of the run's log."""
 
     def risk_of(self, agent: str) -> RiskSettings:
-        """The limits of an agent: ``risk`` with those of its profile. ``agent`` is in ``agents`` or ``meta``."""
+        """The limits of an agent or lane: ``risk`` with those of its profile. ``agent`` is in ``agents``, ``lanes`` or
+        ``meta``."""
         return self.risk.model_validate(self.risk.model_dump() | self._profile_of(agent).risk)
 
     def reward_of(self, agent: str) -> RewardSettings:
         """The reward of an agent: ``reward`` with the weights of its profile, then with its own."""
-        own = self.agents[agent].reward if agent in self.agents else {}
+        own = self.recipe_of(agent).reward
         return self.reward.model_validate(self.reward.model_dump() | self._profile_of(agent).reward | own)
 
     def recipe_of(self, agent: str) -> AgentSettings:
-        """The recipe of an agent, which is in ``agents`` or ``meta``.
+        """The recipe of an agent or lane, which is in ``agents``, ``lanes`` or ``meta``.
 
         That of ``meta`` is PPO with the figures of ``meta`` and the defaults of ``AgentSettings`` for the rest.
         """
         if agent in self.agents:
             return self.agents[agent]
+        if agent in self.lanes:
+            lane = self.lanes[agent]
+            return AgentSettings.model_validate(self.agents[lane.agent].model_dump() | lane.recipe)
         own = self.meta
         return AgentSettings(
             algorithm=Algorithm.PPO,
@@ -791,35 +824,67 @@ class Settings(Section):
             risk_profile=own.risk_profile,
         )
 
+    def agent_of(self, lane: str) -> str:
+        """The agent whose market a lane trades; an agent is its own first lane."""
+        return self.lanes[lane].agent if lane in self.lanes else lane
+
+    def lanes_of(self, agent: str) -> tuple[str, ...]:
+        """Names of the recipes of an agent: its own, under its own name, then those of ``lanes``."""
+        return (agent, *(name for name, lane in self.lanes.items() if lane.agent == agent))
+
+    def _place_of(self, name: str) -> str:
+        return f"lanes.{name}" if name in self.lanes else f"agents.{name}"
+
     def _profile_of(self, agent: str) -> RiskProfile:
-        name = self.agents[agent].risk_profile if agent in self.agents else self.meta.risk_profile
-        return self.risk_profiles[name]
+        return self.risk_profiles[self.recipe_of(agent).risk_profile]
+
+    @model_validator(mode="after")
+    def _lanes_are_recipes(self) -> "Settings":
+        for name, lane in self.lanes.items():
+            if lane.agent not in self.agents:
+                known = ", ".join(self.agents)
+                raise ValueError(f"lanes.{name}.agent must be one of {known}, got {lane.agent}")
+            if name in (*AssetClass, *self.agents, "meta"):
+                raise ValueError(f"lanes.{name} must not have the name of an agent")
+            unknown = sorted(set(lane.recipe) - set(AgentSettings.model_fields))
+            if unknown:
+                raise ValueError(f"lanes.{name}.recipe must name figures of a recipe, got {', '.join(unknown)}")
+            try:
+                own = self.recipe_of(name)
+            except ValidationError as error:
+                raise ValueError(f"lanes.{name}.recipe: {error.errors(include_url=False)[0]['msg']}") from None
+            same = [other for other in self.lanes_of(lane.agent) if other != name and self.recipe_of(other) == own]
+            if same:
+                raise ValueError(f"lanes.{name}.recipe must differ from that of {same[0]}")
+        return self
 
     @model_validator(mode="after")
     def _risk_profiles_are_known(self) -> "Settings":
-        named = {f"agents.{name}": agent.risk_profile for name, agent in self.agents.items()}
+        recipes = (*self.agents, *self.lanes)
+        named = {self._place_of(name): self.recipe_of(name).risk_profile for name in recipes}
         for place, profile in {**named, "meta": self.meta.risk_profile}.items():
             if profile not in self.risk_profiles:
                 known = ", ".join(self.risk_profiles)
                 raise ValueError(f"{place}.risk_profile must be one of {known}, got {profile}")
-        for agent in (*self.agents, "meta"):
+        for agent in (*recipes, "meta"):
             self.risk_of(agent)
             self.reward_of(agent)
         return self
 
     @model_validator(mode="after")
     def _engine_can_do_it(self) -> "Settings":
-        shadowed = [name for name, agent in self.agents.items() if agent.shadow_accounts]
+        shadowed = [name for name in (*self.agents, *self.lanes) if self.recipe_of(name).shadow_accounts]
         if self.training.engine == "stock" and shadowed:
             raise ValueError(
-                f"agents.{shadowed[0]}.shadow_accounts must not be set with training.engine stock: RLlib has none"
+                f"{self._place_of(shadowed[0])}.shadow_accounts must not be set with training.engine stock: "
+                "RLlib has none"
             )
         return self
 
     @model_validator(mode="after")
     def _runners_can_share_the_accounts(self) -> "Settings":
         runners = max(1, self.training.env_runners)
-        for name in (*self.agents, "meta"):
+        for name in (*self.agents, *self.lanes, "meta"):
             accounts = self.recipe_of(name).num_accounts
             if accounts % runners:
                 raise ValueError(
@@ -829,11 +894,12 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _returns_end_with_their_episode(self) -> "Settings":
-        for name, agent in self.agents.items():
-            if agent.n_step > self.training.episode_days:
+        for name in (*self.agents, *self.lanes):
+            n_step = self.recipe_of(name).n_step
+            if n_step > self.training.episode_days:
                 raise ValueError(
-                    f"agents.{name}.n_step must be at most training.episode_days ({self.training.episode_days}), "
-                    f"got {agent.n_step}"
+                    f"{self._place_of(name)}.n_step must be at most training.episode_days "
+                    f"({self.training.episode_days}), got {n_step}"
                 )
         return self
 
