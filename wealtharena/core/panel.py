@@ -65,6 +65,11 @@ class AssetCosts:
         """The costs of some assets, in the order asked for."""
         return AssetCosts(*(values[index] for values in self.columns()))
 
+    def times(self, factor: float) -> "AssetCosts":
+        """All trading and holding costs ``factor`` times as high; what can be traded stays."""
+        scaled = {entry.name: getattr(self, entry.name) * factor for entry in fields(self)}
+        return AssetCosts(**scaled | {"max_participation": self.max_participation})
+
     def columns(self) -> tuple[FloatArray, ...]:
         """The attributes in their order."""
         return tuple(getattr(self, entry.name) for entry in fields(self))
