@@ -31,7 +31,7 @@ def sharpe_standard_error(returns: ArrayLike, annualisation: int = 1) -> float:
     returns it is the formula of Lo (2002), "The statistics of Sharpe ratios".
     """
     values = observations(returns)
-    variance = _unit_variance(sharpe_ratio(values), skewness(values), kurtosis(values))
+    variance = unit_variance(sharpe_ratio(values), skewness(values), kurtosis(values))
     if math.isnan(variance):
         return math.nan
     return finite_or_nan(math.sqrt(variance / (values.size - 1) * annualisation))
@@ -43,16 +43,16 @@ def probabilistic_sharpe(
     """Probability that the true Sharpe ratio exceeds ``benchmark``, both per session.
 
     ``Phi((sharpe - benchmark) / standard error)``, with the error as in ``sharpe_standard_error``; ``kurt`` is not the
-    excess. Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier". NaN below two observations, for a
-    NaN input, and where skew and kurtosis leave no positive variance.
+    excess. Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier". NaN below two observations, for NaN
+    or infinite inputs, and where skew and kurtosis leave no positive variance.
     """
-    variance = _unit_variance(sharpe, skew, kurt)
-    if math.isnan(variance) or math.isnan(benchmark) or sample_size < 2:
+    variance = unit_variance(sharpe, skew, kurt)
+    if math.isnan(variance) or not math.isfinite(benchmark) or not 2 <= sample_size < math.inf:
         return math.nan
     return NormalDist().cdf((sharpe - benchmark) * math.sqrt((sample_size - 1) / variance))
 
 
-def _unit_variance(sharpe: float, skew: float, kurt: float) -> float:
-    """Variance of the estimated Sharpe ratio times the sample size; NaN where it is not positive."""
-    variance = 1.0 - skew * sharpe + (kurt - 1.0) / 4.0 * sharpe**2
-    return variance if variance > 0.0 else math.nan
+def unit_variance(sharpe: float, skew: float, kurt: float) -> float:
+    """Variance of the estimated Sharpe ratio times the sample size; NaN where it is not positive and finite."""
+    variance = 1.0 - skew * sharpe + (kurt - 1.0) / 4.0 * sharpe * sharpe
+    return variance if 0.0 < variance < math.inf else math.nan
