@@ -1,4 +1,4 @@
-"""Trains the agents, as many at a time as there are workers."""
+"""Trains the lanes of the agents, as many at a time as there are workers."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -7,7 +7,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.fan_out import conclude
 from tasks.night import Night
 from tasks.stage import StageResult
-from tasks.training import STAGE, agents_to_train, train_agent, training_cluster
+from tasks.training import STAGE, lanes_to_train, train_lane, training_cluster
 
 
 @flow(
@@ -18,7 +18,7 @@ from tasks.training import STAGE, agents_to_train, train_agent, training_cluster
     task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
 )
 def train_agents(night: Night) -> State[StageResult]:
-    """One task per agent, the longest first; one agent's failure does not stop the others."""
+    """One task per lane, the longest first; one lane's failure does not stop the others."""
     with training_cluster(night):
-        futures = {agent: train_agent.submit(night, agent) for agent in agents_to_train(night)}
+        futures = {lane.name: train_lane.submit(night, lane) for lane in lanes_to_train(night)}
         return conclude(night, STAGE, futures)

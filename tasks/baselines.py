@@ -7,6 +7,7 @@ from tasks.features import FeaturesReceipt
 from tasks.night import Night
 from tasks.receipts import finished
 from tasks.tracking import register, start_agent_run
+from wealtharena.agents.lanes import baseline_lane
 from wealtharena.core.hashing import hash_json
 from wealtharena.execution import TradingRules
 from wealtharena.serving.checkpoints import ModelCheckpoint
@@ -19,8 +20,10 @@ def register_baseline(night: Night, agent: str, baseline: str) -> str:
     """Version of a baseline in the agent's registered model."""
     ready = finished(night, FEATURES, FeaturesReceipt)
     data_version = hash_json({name: receipt.data_version for name, receipt in ready.items()})
+    lane = baseline_lane(agent, baseline)
     card = ModelCard(
         agent=agent,
+        lane_id=lane.lane_id,
         kind=ModelKind.BASELINE,
         baseline=baseline,
         rules=TradingRules.from_settings(night.settings, agent),
@@ -31,6 +34,6 @@ def register_baseline(night: Night, agent: str, baseline: str) -> str:
     store = ModelCheckpoint(night.settings.home)
     ref = store.save_checkpoint(agent, f"{night.night_id}-baseline-{baseline}", card, None, datetime.now(UTC))
     run_id = start_agent_run(Tracker(night.settings), night, agent, data_version)
-    version = register(night, agent, ref, run_id)
+    version = register(night, lane, ref, run_id)
     Tracker(night.settings).finish(run_id)
     return version

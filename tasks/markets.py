@@ -18,7 +18,7 @@ class Market:
     Attributes:
         panel: whole history up to ``as_of``.
         windows: row ranges for training, validation and held-out test.
-        rules: limits and costs of the agent's accounts.
+        rules: limits and costs of the lane's accounts.
     """
 
     panel: MarketPanel
@@ -26,15 +26,16 @@ class Market:
     rules: TradingRules
 
 
-def agent_market(night: Night, agent: str) -> Market:
-    """The market of a class agent.
+def agent_market(night: Night, lane: str) -> Market:
+    """The market of a class agent, or of one of its lanes under the lane's own limits.
 
     Raises:
         DataWindowError: too few sessions for the windows.
     """
+    agent = night.settings.agent_of(lane)
     asset_class = AGENTS[agent].asset_class
     if asset_class is None:
         raise SettingsError(f"{agent} trades the agents' books, not a market of its own")
     panel = load_panel(night, asset_class)
     windows = split_windows(panel, night.settings.windows, agent)
-    return Market(panel, windows, TradingRules.from_settings(night.settings, agent))
+    return Market(panel, windows, TradingRules.from_settings(night.settings, lane))

@@ -13,6 +13,7 @@ from tasks.tracking import load_champion
 from tasks.training import STAGE as TRAIN
 from tasks.training import STAGE_META as STAGE
 from tasks.training import TrainingReceipt, candidate, train_once
+from wealtharena.agents.lanes import policy_lanes
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import PipelineError
@@ -54,9 +55,9 @@ def train_meta(night: Night) -> TrainingReceipt:
     """Trains the allocator on the agents' curves in the validation window, in which none of them was trained."""
     books = candidate_books(night)
     train, validation = split_strategies(books.strategies, books.validation_end, night.settings.windows.embargo_days)
-    recipe, rules = night.settings.recipe_of(META_AGENT), TradingRules.from_settings(night.settings, META_AGENT)
+    (lane,) = policy_lanes(night.settings, META_AGENT)
     dates = {"training": _span(train), "validation": _span(validation)}
-    return train_once(night, META_AGENT, recipe, train, validation, rules, dates)
+    return train_once(night, lane, train, validation, TradingRules.from_settings(night.settings, META_AGENT), dates)
 
 
 def candidate_books(night: Night) -> Books:

@@ -160,8 +160,8 @@ def _last_collection(night: Night) -> str:
 
 def _windows(night: Night) -> tuple[Window, ...]:
     """The cut of the first agent that was trained; those of other classes differ by their holidays only."""
-    for agent in finished_or_empty(night, TRAIN, TrainingReceipt):
-        market = agent_market(night, agent)
+    for lane in finished_or_empty(night, TRAIN, TrainingReceipt):
+        market = agent_market(night, lane)
         cuts = {
             "training": market.windows.train,
             "validation": market.windows.validation,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.night import Night
+from wealtharena.agents.lanes import Lane
 from wealtharena.core import CheckpointRef
 from wealtharena.serving.model import ServedModel, load_model
 from wealtharena.tracking import ModelRegistry, ModelVersionInfo, Tracker
@@ -41,16 +42,15 @@ def start_night_run(tracker: Tracker, night: Night) -> str:
 
 
 def start_agent_run(tracker: Tracker, night: Night, agent: str, data_version: str) -> str:
-    """Run id of an agent, nested under the night's."""
+    """Run id of an agent or lane, nested under the night's."""
     return tracker.start_agent(start_night_run(tracker, night), agent, {"data_version": data_version})
 
 
-def register(night: Night, agent: str, ref: CheckpointRef, run_id: str) -> str:
-    """Registers a bundle as a version of the agent's model; the same bundle keeps its version."""
+def register(night: Night, lane: Lane, ref: CheckpointRef, run_id: str) -> str:
+    """Registers a bundle as a version of its agent's model; the same bundle keeps its version."""
     tags = {"bundle_hash": ref.bundle_hash, "data_version": ref.data_version, "settings_hash": ref.settings_hash}
-    return ModelRegistry(Tracker(night.settings)).register(
-        agent, Path(ref.uri), run_id, tags | {"night": night.night_id, "seed": str(night.settings.seed)}
-    )
+    tags |= {"night": night.night_id, "seed": str(night.settings.seed), "lane": lane.name, "lane_id": lane.lane_id}
+    return ModelRegistry(Tracker(night.settings)).register(lane.agent, Path(ref.uri), run_id, tags)
 
 
 def champion_version(night: Night, agent: str) -> ModelVersionInfo | None:

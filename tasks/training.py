@@ -1,4 +1,4 @@
-"""Trains the night's agents in Ray, each with several seeds, and keeps what the best became as verified bundles."""
+"""Trains the lanes of the night's agents in Ray, each with several seeds; what the best became is a verified bundle."""
 
 import math
 import shutil
@@ -18,6 +18,7 @@ from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from tasks.tracking import champion_version, load_version, register, start_agent_run
 from tasks.watch import TrainingWatch
+from wealtharena.agents.lanes import Lane, policy_lanes
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core import CheckpointRef, MarketPanel
 from wealtharena.core.errors import ModelIntegrityError, TrainingError, WealthArenaError
@@ -27,9 +28,9 @@ from wealtharena.serving.bundle import verify_bundle
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.serving.model import ServedModel, load_model
-from wealtharena.settings import AgentSettings, settings_hash
+from wealtharena.settings import settings_hash
 from wealtharena.tracking import Tracker
-from wealtharena.training.cluster import TrainingQueue, cores_needed, expected_cost, submit_training
+from wealtharena.training.cluster import OnProgress, TrainingQueue, cores_needed, expected_cost, submit_training
 from wealtharena.training.curves import curves_frame
 from wealtharena.training.result import TrainingJob, TrainingResult, WarmStart
 from wealtharena.training.selection import SeedOutcome, best_of, describe, jobs_of, spread_of
@@ -47,7 +48,7 @@ class TrainingReceipt:
     """A trained policy.
 
     Attributes:
-        agent: name.
+        agent: whose market the policy trades.
         checkpoint: the bundle.
         version: number in the model registry.
         mlflow_run_id: run that holds parameters, curves and artifacts.
@@ -59,6 +60,8 @@ class TrainingReceipt:
         seeds: how the training with each seed ended.
         notes: seeds that failed, though others did not, and a champion that could not be begun with, each with the
             reason.
+        lane: name of the recipe; ``""`` in receipts of before there were several: the agent's own.
+        lane_id: of the recipe, see ``Lane``; ``""`` in receipts of before.
     """
 
     agent: str
@@ -72,6 +75,8 @@ class TrainingReceipt:
     seconds: float
     seeds: tuple[SeedOutcome, ...] = ()
     notes: tuple[str, ...] = ()
+    lane: str = ""
+    lane_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +106,30 @@ def training_cluster(night: Night) -> Iterator[None]:
             _open_cluster.remove(cluster)
 
 
-def agents_to_train(night: Night) -> list[str]:
-    """Agents whose class has features, the longest training first so that none ends alone."""
+def lanes_to_train(night: Night) -> list[Lane]:
+    """Lanes of the agents whose class has features, the longest training first so that none ends alone."""
     ready = finished(night, FEATURES, FeaturesReceipt)
     agents = [name for name in night.agents if str(AGENTS[name].asset_class) in ready]
     symbols = {name: ready[str(AGENTS[name].asset_class)].symbols for name in agents}
-    return sorted(agents, key=lambda name: -expected_cost(night.settings.agents[name], symbols[name]))
+    lanes = [lane for agent in agents for lane in policy_lanes(night.settings, agent)]
+    return sorted(lanes, key=lambda lane: -expected_cost(night.settings.recipe_of(lane.name), symbols[lane.agent]))
 
 
-@stage_task("train-agent", "train {agent}")
-def train_agent(night: Night, agent: str) -> TrainingReceipt:
-    """Trains one agent on its training window; validation picks the checkpoint, the held-out window is not touched."""
-    market = agent_market(night, agent)
+@stage_task("train-lane", "train {lane.name}")
+def train_lane(night: Night, lane: Lane) -> TrainingReceipt:
+    """Trains one lane on its training window; validation picks the checkpoint, the held-out window is not touched."""
+    market = agent_market(night, lane.name)
     panel, windows = market.panel, market.windows
-    recipe = night.settings.agents[agent]
-    train = panel.rows(*windows.train)
     # Some rows more: the first decision, after the close before the window, sees so many sessions.
-    validation = panel.rows(windows.validation[0] - recipe.window, windows.validation[1])
+    seen = night.settings.recipe_of(lane.name).window
+    train, validation = panel.rows(*windows.train), panel.rows(windows.validation[0] - seen, windows.validation[1])
     dates = {"training": window_dates(panel, windows.train), "validation": window_dates(panel, windows.validation)}
-    return train_once(night, agent, recipe, train, validation, market.rules, dates)
+    return train_once(night, lane, train, validation, market.rules, dates)
 
 
 def train_once(
     night: Night,
-    agent: str,
-    recipe: AgentSettings,
+    lane: Lane,
     train: MarketPanel,
     validation: MarketPanel,
     rules: TradingRules,
@@ -134,18 +138,19 @@ def train_once(
     """The receipt of a training; the stored one if an equal training was done before and its bundle is intact."""
     training = night.settings.training
     job = TrainingJob(
-        agent=AGENTS[agent],
-        recipe=recipe,
+        agent=AGENTS[lane.agent],
+        recipe=night.settings.recipe_of(lane.name),
         panel_train=train,
         panel_validation=validation,
         rules=rules,
-        reward=RewardWeights.from_settings(night.settings, agent),
+        reward=RewardWeights.from_settings(night.settings, lane.name),
         training=training,
         seed=night.settings.seed,
-        output_dir=night.folder / "training" / agent,
+        output_dir=night.folder / "training" / lane.name,
     )
     inputs = {
-        "recipe": recipe.model_dump(mode="json"),
+        "lane": lane.lane_id,
+        "recipe": job.recipe.model_dump(mode="json"),
         "train": train.content_hash,
         "validation": validation.content_hash,
         "rules": asdict(rules),
@@ -155,10 +160,20 @@ def train_once(
         # Promotion changes the champion: a repeat of the night keeps to what it once began with.
         "night": night.night_id if training.warm_start == "champion" else "",
     }
-    stage = STAGE if AGENTS[agent].asset_class is not None else STAGE_META
-    receipt = once(night, stage, agent, inputs, lambda: _train(night, job, dates), TrainingReceipt, _is_intact)
+    stage = STAGE if job.agent.asset_class is not None else STAGE_META
+    receipt = once(
+        night, stage, lane.name, inputs, lambda: _train(night, lane, job, dates), TrainingReceipt, _is_intact
+    )
     _tidy(job)
     return receipt
+
+
+def train_in_turn(job: TrainingJob, on_progress: OnProgress | None = None) -> TrainingResult:
+    """Trains within an open ``training_cluster``, as soon as its turn has come."""
+    cluster = _open_cluster[-1]
+    with cluster.queue.turn(expected_cost(job.recipe, len(job.panel_train.symbols))):
+        cluster.open()
+        return submit_training(job, on_progress)
 
 
 def candidate(receipt: TrainingReceipt) -> ServedModel:
@@ -166,12 +181,12 @@ def candidate(receipt: TrainingReceipt) -> ServedModel:
     return load_model(Path(receipt.checkpoint.uri), f"v{receipt.version}", receipt.checkpoint.bundle_hash)
 
 
-def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingReceipt:
-    agent, tracker = job.agent.name, Tracker(night.settings)
-    start, notes = _warm_start(night, agent, dates)
-    run_id = start_agent_run(tracker, night, agent, job.panel_train.content_hash)
+def _train(night: Night, lane: Lane, job: TrainingJob, dates: dict[str, Any]) -> TrainingReceipt:
+    tracker = Tracker(night.settings)
+    start, notes = _warm_start(night, lane, dates)
+    run_id = start_agent_run(tracker, night, lane.name, job.panel_train.content_hash)
     jobs = jobs_of(replace(job, warm_start=start))
-    watch = TrainingWatch(STAGE, tracker, run_id, jobs)
+    watch = TrainingWatch(STAGE, lane.name, tracker, run_id, jobs)
     try:
         _open_cluster[-1].open()
         results, outcomes = _train_seeds(jobs, watch)
@@ -180,18 +195,17 @@ def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingRec
         raise
     best = best_of(results)
     kept = jobs[[item.seed for item in jobs].index(best.seed)]
-    ref = _write_bundle(night, kept, best, outcomes, dates)
+    ref = _write_bundle(night, lane, kept, best, outcomes, dates)
     curves = curves_frame(results, best)
-    night.warehouse.write(
-        "out_training__curves", curves.assign(night=night.night_id, agent=agent), f"{night.night_id}/{agent}"
-    )
+    own = {"night": night.night_id, "agent": lane.name}
+    night.warehouse.write("out_training__curves", curves.assign(**own), f"{night.night_id}/{lane.name}")
     watch.conclude(results, best, describe(outcomes))
-    own = {"validation_sharpe_best": best.validation_sharpe, "train_seconds": best.seconds}
-    tracker.log_metrics(run_id, own | _spread(outcomes))
-    version = register(night, agent, ref, run_id)
+    figures = {"validation_sharpe_best": best.validation_sharpe, "train_seconds": best.seconds}
+    tracker.log_metrics(run_id, figures | _spread(outcomes))
+    version = register(night, lane, ref, run_id)
     tracker.finish(run_id)
     return TrainingReceipt(
-        agent=agent,
+        agent=lane.agent,
         checkpoint=ref,
         version=version,
         mlflow_run_id=run_id,
@@ -202,6 +216,8 @@ def _train(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingRec
         seconds=best.seconds,
         seeds=outcomes,
         notes=(*notes, *_cold_starts(results), *(item.failure for item in outcomes if item.failure)),
+        lane=lane.name,
+        lane_id=lane.lane_id,
     )
 
 
@@ -216,7 +232,7 @@ def _train_seeds(
     with ThreadPoolExecutor(len(jobs), thread_name_prefix="seed") as pool:
         trainings: dict[Future[TrainingResult], int] = {}
         for job in jobs:
-            trainings[pool.submit(_train_seed, job, _open_cluster[-1].queue, watch)] = job.seed
+            trainings[pool.submit(train_in_turn, job, watch.hear)] = job.seed
         watch.follow(trainings)
     results: list[TrainingResult] = []
     outcomes: list[SeedOutcome] = []
@@ -234,25 +250,23 @@ def _train_seeds(
     return results, tuple(outcomes)
 
 
-def _train_seed(job: TrainingJob, queue: TrainingQueue, watch: TrainingWatch) -> TrainingResult:
-    with queue.turn(expected_cost(job.recipe, len(job.panel_train.symbols))):
-        return submit_training(job, watch.hear)
-
-
 def _outcome(result: TrainingResult) -> SeedOutcome:
     scores = _defined(result.validation_sharpe), _defined(result.final_reward)
     return SeedOutcome(result.seed, *scores, attempts=result.attempts)
 
 
-def _warm_start(night: Night, agent: str, dates: dict[str, Any]) -> tuple[WarmStart | None, tuple[str, ...]]:
+def _warm_start(night: Night, lane: Lane, dates: dict[str, Any]) -> tuple[WarmStart | None, tuple[str, ...]]:
     """The champion to begin with, verified; or None and why not, unless nothing else was asked for."""
-    champion = champion_version(night, agent) if night.settings.training.warm_start == "champion" else None
+    champion = champion_version(night, lane.agent) if night.settings.training.warm_start == "champion" else None
     if champion is None:
         return None, ()
     try:
         model = load_version(night, champion)
     except ModelIntegrityError as error:
         return None, (f"training began from scratch: {error}",)
+    if model.card.lane != lane.name:
+        # What another recipe has learnt would count as this one's merit.
+        return None, (f"training began from scratch: the champion {model.label} is of {model.card.lane}",)
     checkpoint = model.folder / _RLLIB
     if not checkpoint.is_dir():
         return None, (f"training began from scratch: the champion {model.label} has no RLlib checkpoint",)
@@ -285,14 +299,15 @@ def _defined(value: float) -> float | None:
 
 def _write_bundle(
     night: Night,
+    lane: Lane,
     job: TrainingJob,
     result: TrainingResult,
     outcomes: Sequence[SeedOutcome],
     dates: dict[str, Any],
 ) -> CheckpointRef:
-    agent = job.agent.name
     card = ModelCard(
-        agent=agent,
+        agent=lane.agent,
+        lane_id=lane.lane_id,
         kind=ModelKind.POLICY,
         algorithm=str(job.recipe.algorithm),
         feature_names=job.panel_train.feature_names,
@@ -307,9 +322,9 @@ def _write_bundle(
         metrics={"final_reward": result.final_reward, "validation_sharpe": result.validation_sharpe}
         | _spread(outcomes),
     )
-    name = f"{night.night_id}-{result.weights_hash[:8]}"
+    name = f"{night.night_id}-{lane.name}-{result.weights_hash[:8]}"
     store = ModelCheckpoint(night.settings.home)
-    return store.save_checkpoint(agent, name, card, job.output_dir, datetime.now(UTC))
+    return store.save_checkpoint(lane.agent, name, card, job.output_dir, datetime.now(UTC))
 
 
 def _tidy(job: TrainingJob) -> None:

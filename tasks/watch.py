@@ -1,4 +1,4 @@
-"""The trainings of one agent as they go: a bar in the terminal, an artifact in Prefect, curves in MLflow."""
+"""The trainings of one lane as they go: a bar in the terminal, an artifact in Prefect, curves in MLflow."""
 
 import logging
 import time
@@ -35,9 +35,9 @@ class TrainingWatch:
     What MLflow or Prefect do not take while the trainings run is no failure of a training: MLflow gets it at the end.
     """
 
-    def __init__(self, stage: str, tracker: Tracker, run_id: str, jobs: Sequence[TrainingJob]) -> None:
-        self._stage, self._tracker, self._run_id = stage, tracker, run_id
-        self._agent, self._algorithm = jobs[0].agent.name, str(jobs[0].recipe.algorithm)
+    def __init__(self, stage: str, lane: str, tracker: Tracker, run_id: str, jobs: Sequence[TrainingJob]) -> None:
+        self._stage, self._lane, self._tracker, self._run_id = stage, lane, tracker, run_id
+        self._algorithm = str(jobs[0].recipe.algorithm)
         self._numbers = {job.seed: number for number, job in enumerate(jobs, start=1)}
         self._steps = jobs[0].recipe.env_steps
         self._heard: SimpleQueue[TrainingProgress] = SimpleQueue()
@@ -47,7 +47,7 @@ class TrainingWatch:
         self._logged: dict[int, set[int]] = {job.seed: set() for job in jobs}
         self._artifact: UUID | None = None
         self._reported = 0.0
-        tell(ProgressEvent(self._stage, self._agent, 0, self._total, f"{self._algorithm} waits for a core"))
+        tell(ProgressEvent(self._stage, self._lane, 0, self._total, f"{self._algorithm} waits for a core"))
 
     def hear(self, progress: TrainingProgress) -> None:
         """One more iteration of one of the jobs."""
@@ -77,7 +77,7 @@ class TrainingWatch:
         if len(self._numbers) > 1:
             self._tracker.log_curves(self._run_id, curve_frame(best.curve))
         self._show_artifact(100.0, note)
-        tell(ProgressEvent(self._stage, self._agent, self._total, self._total, f"{self._algorithm}, {note}"))
+        tell(ProgressEvent(self._stage, self._lane, self._total, self._total, f"{self._algorithm}, {note}"))
 
     @property
     def _total(self) -> int:
@@ -105,14 +105,14 @@ class TrainingWatch:
         """A task that goes on after a kill may tell of an iteration twice; the bar shows the latest of all."""
         if events:
             note = f"{self._algorithm} {self._described(events[-1])}"
-            tell(ProgressEvent(self._stage, self._agent, self._share * self._total, self._total, note))
+            tell(ProgressEvent(self._stage, self._lane, self._share * self._total, self._total, note))
 
     def _report(self) -> None:
         self._reported = time.monotonic()
         try:
             self._log_heard()
         except TrackingError as error:
-            logger.warning("%s: the curve will be logged later: %s", self._agent, error)
+            logger.warning("%s: the curve will be logged later: %s", self._lane, error)
         lines = [self._described(self._latest[seed]) for seed in self._numbers if seed in self._latest]
         self._show_artifact(100.0 * self._share, "  \n".join(lines))
 
@@ -156,10 +156,10 @@ class TrainingWatch:
     def _show_artifact(self, percent: float, text: str) -> None:
         try:
             if self._artifact is None:
-                key = f"training-{self._agent}"
+                key = f"training-{self._lane}"
                 self._artifact = create_progress_artifact(percent, key, text)  # type: ignore[assignment]
             else:
                 update_progress_artifact(self._artifact, percent, text)
         # A server that does not take a picture of the progress must not cost the training.
         except Exception:
-            logger.debug("%s: Prefect shows no progress", self._agent, exc_info=True)
+            logger.debug("%s: Prefect shows no progress", self._lane, exc_info=True)

@@ -10,6 +10,7 @@ from tasks import training as training_stage
 from tasks.night import Night
 from tasks.receipts import TABLE
 from tasks.training import TrainingReceipt, train_once
+from wealtharena.agents.lanes import Lane, policy_lanes
 from wealtharena.core import CheckpointRef
 from wealtharena.execution import TradingRules
 from wealtharena.settings import load_settings
@@ -24,7 +25,7 @@ def trained(make_night: MakeNight, monkeypatch: pytest.MonkeyPatch) -> Trained:
     """The job and the receipt's row of a training that is asked for but not run."""
     jobs: list[TrainingJob] = []
 
-    def instead(night: Night, job: TrainingJob, dates: dict[str, Any]) -> TrainingReceipt:
+    def instead(night: Night, lane: Lane, job: TrainingJob, dates: dict[str, Any]) -> TrainingReceipt:
         jobs.append(job)
         return TrainingReceipt("stocks", CheckpointRef("x", "", "", ""), "1", "run", "PPO", "w", None, None, 1.0)
 
@@ -34,7 +35,7 @@ def trained(make_night: MakeNight, monkeypatch: pytest.MonkeyPatch) -> Trained:
         settings = load_settings("quickstart", overrides, {}).model_copy(update={"home": home})
         night, panel = make_night(settings=settings), small_panel()
         rules = TradingRules.from_settings(settings, "stocks")
-        train_once(night, "stocks", settings.agents["stocks"], panel, panel, rules, {})
+        train_once(night, policy_lanes(settings, "stocks")[0], panel, panel, rules, {})
         (row,) = night.warehouse.read(TABLE, where={"night": night.night_id}).to_dict("records")
         return jobs[-1], row
 

@@ -18,6 +18,7 @@ from tasks.night import Night
 from tasks.progress import ProgressEvent, listen, unlisten
 from tasks.tracking import start_agent_run
 from tasks.watch import TrainingWatch
+from wealtharena.agents.lanes import policy_lanes
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core.errors import TrainingError
 from wealtharena.execution import RewardWeights, TradingRules
@@ -98,7 +99,7 @@ def test_a_watch_tells_of_every_seed_and_logs_nothing_twice(
     run_id = start_agent_run(tracker, night, "stocks", "v1")
     for speed in (50.0, 70.0):  # a night that was killed tells of the same iterations once more
         with hearing() as events:
-            watch = TrainingWatch("train", tracker, run_id, jobs)
+            watch = TrainingWatch("train", "stocks", tracker, run_id, jobs)
             trainings: dict[Future[Any], int] = {Future(): job.seed for job in jobs}
             follower = threading.Thread(target=watch.follow, args=(trainings,))
             follower.start()
@@ -132,7 +133,7 @@ def test_a_single_seed_has_the_plain_names(
     night, job = make_night(), three_jobs(tmp_path)[0]
     tracker = Tracker(night.settings)
     run_id = start_agent_run(tracker, night, "stocks", "v1")
-    watch = TrainingWatch("train", tracker, run_id, [job])
+    watch = TrainingWatch("train", "stocks", tracker, run_id, [job])
     watch.hear(progress(job, 1))
     future: Future[Any] = Future()
     future.set_result(None)
@@ -220,6 +221,20 @@ def champion(folder: Path, **changes: Any) -> ServedModel:
     return ServedModel(ModelCard(**values | changes), "v3", folder, None)
 
 
+def test_a_training_does_not_begin_with_the_champion_of_another_lane(
+    make_night: MakeNight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = champion(tmp_path, lane_id="stocks-bold@1a2b3c4d")
+    monkeypatch.setattr(training_stage, "champion_version", lambda night, agent: "3")
+    monkeypatch.setattr(training_stage, "load_version", lambda night, info: model)
+    settings = make_night().settings
+    warm = settings.training.model_copy(update={"warm_start": "champion"})
+    night = make_night(settings=settings.model_copy(update={"training": warm}))
+    own = policy_lanes(night.settings, "stocks")[0]
+    told = ("training began from scratch: the champion stocks v3 (PPO) is of stocks-bold",)
+    assert training_stage._warm_start(night, own, DATES) == (None, told)
+
+
 @pytest.mark.parametrize(
     ("warm_start", "windows", "checkpoint", "told"),
     [
@@ -252,7 +267,7 @@ def test_a_training_begins_with_the_champion_unless_that_knows_too_much(
     settings = make_night().settings
     training = settings.training.model_copy(update={"warm_start": warm_start})
     night = make_night(settings=settings.model_copy(update={"training": training}))
-    start, notes = training_stage._warm_start(night, "stocks", DATES)
+    start, notes = training_stage._warm_start(night, policy_lanes(settings, "stocks")[0], DATES)
     if told is None:
         assert start is not None and start.checkpoint == tmp_path / "rllib" and start.feature_names == ("f",)
         assert notes == ()

@@ -46,6 +46,8 @@ class ModelCard(_Record):
 
     agent: Annotated[str, Field(min_length=1)]
     """Canonical agent name."""
+    lane_id: str = ""
+    """Recipe or rule, see ``Lane.lane_id``; empty in bundles of before there were several of an agent."""
     kind: ModelKind
     """Trained policy, or a fixed rule that no policy could beat."""
     algorithm: str = ""
@@ -75,6 +77,11 @@ class ModelCard(_Record):
     """First and last session per window (``training``, ``validation``, ``held_out``)."""
     metrics: dict[str, Metric] = {}
     """Results on those windows; null where a metric is undefined."""
+
+    @property
+    def lane(self) -> str:
+        """Name of the lane: the agent's own where the bundle says nothing else."""
+        return self.lane_id.partition("@")[0] or self.agent
 
     @model_validator(mode="after")
     def _kind_is_complete(self) -> Self:

@@ -71,9 +71,9 @@ class Tracker:
         return run_id
 
     def start_agent(self, night_run_id: str, agent: str, tags: Mapping[str, str] | None = None) -> str:
-        """Run id of an agent under its night's run: a new run, or the one that an earlier attempt began.
+        """Run id of an agent or lane under its night's run: a new run, or the one that an earlier attempt began.
 
-        Its parameters are the agent's recipe, and limits and reward as its risk profile makes them.
+        Its parameters are the recipe, and limits and reward as its risk profile makes them.
         """
         with raising(TrackingError, f"reading run {night_run_id}", self.settings):
             night = self.client.get_run(night_run_id).data.tags[NIGHT_TAG]
@@ -83,10 +83,9 @@ class Tracker:
         return run_id
 
     def _params_of(self, agent: str) -> dict[str, object]:
-        recipe = self.settings.agents.get(agent)
-        if recipe is None and agent != META_AGENT:
+        if agent not in (META_AGENT, *self.settings.agents, *self.settings.lanes):
             return {}
-        own = self.settings.meta if recipe is None else recipe
+        own = self.settings.meta if agent == META_AGENT else self.settings.recipe_of(agent)
         appetite = {"risk": self.settings.risk_of(agent), "reward": self.settings.reward_of(agent)}
         return _flat(own.model_dump() | {name: section.model_dump() for name, section in appetite.items()})
 
