@@ -1,4 +1,4 @@
-"""Downside deviation and Sortino ratio."""
+"""Downside deviation and potential, Sortino ratio."""
 
 import math
 
@@ -18,6 +18,15 @@ def downside_deviation(returns: ArrayLike, annualisation: int = 1, target: float
         return math.nan
     shortfall = np.minimum(values - target, 0.0)
     return finite_or_nan(math.sqrt(float(np.mean(shortfall**2)) * annualisation))
+
+
+def downside_potential(returns: ArrayLike, target: float = 0.0) -> float:
+    """Mean shortfall below ``target`` (per session) over all n observations, positive; NaN if there are none.
+
+    First lower partial moment: Fishburn (1977). At most ``downside_deviation``.
+    """
+    values = observations(returns)
+    return finite_or_nan(float(np.mean(np.maximum(target - values, 0.0)))) if values.size else math.nan
 
 
 def sortino_ratio(returns: ArrayLike, annualisation: int = 1, target: float = 0.0) -> float:

@@ -13,11 +13,12 @@ from wealtharena.evaluation.metrics.observations import finite_or_nan, observati
 def drawdowns(returns: ArrayLike) -> FloatArray:
     """Fraction by which the account lies below its peak so far, (n,), 0 at a peak; the start counts as a peak.
 
-    Exceeds 1 where the account owes money.
+    Exceeds 1 where the account owes money; NaN once its worth is beyond all numbers.
     """
-    wealth = np.cumprod(1.0 + observations(returns))
-    peak = np.maximum(np.maximum.accumulate(wealth), 1.0) if wealth.size else wealth
-    drawdown: FloatArray = 1.0 - wealth / peak
+    with np.errstate(over="ignore", invalid="ignore"):
+        wealth = np.cumprod(1.0 + observations(returns))
+        peak = np.maximum(np.maximum.accumulate(wealth), 1.0) if wealth.size else wealth
+        drawdown: FloatArray = 1.0 - wealth / peak
     return drawdown
 
 
@@ -30,7 +31,7 @@ def max_drawdown(returns: ArrayLike) -> float:
 def max_drawdown_sessions(returns: ArrayLike) -> float:
     """Sessions of the longest stretch below a former peak, ended or not; 0 if none, NaN without observations."""
     fall = drawdowns(returns)
-    if not fall.size:
+    if not fall.size or np.isnan(fall).any():
         return math.nan
     longest = current = 0
     for below in fall > 0.0:

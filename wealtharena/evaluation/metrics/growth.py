@@ -9,12 +9,13 @@ from wealtharena.evaluation.metrics.observations import finite_or_nan, observati
 
 
 def total_return(returns: ArrayLike) -> float:
-    """Compound return over all observations, as a fraction; NaN without observations.
+    """Compound return over all observations, as a fraction; NaN without observations or beyond all numbers.
 
     ``returns`` are simple returns per session, (n,).
     """
     values = observations(returns)
-    return finite_or_nan(float(np.prod(1.0 + values)) - 1.0) if values.size else math.nan
+    with np.errstate(over="ignore"):
+        return finite_or_nan(float(np.prod(1.0 + values)) - 1.0) if values.size else math.nan
 
 
 def annual_return(returns: ArrayLike, annualisation: int) -> float:
