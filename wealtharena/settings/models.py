@@ -653,18 +653,78 @@ class WalkForwardSettings(Section):
     """Trainings of each year; the one that does best in validation is tested."""
 
 
+class AnalysisSettings(Section):
+    """How much of a held-out result is luck, cost assumption or detail: simulations and attribution of every night."""
+
+    enabled: bool = True
+    """Whether the night analyses its results."""
+    return_paths: PositiveInt = 2_000
+    """Resampled histories of the held-out returns."""
+    block_sessions: PositiveInt | None = None
+    """Mean length of their blocks; empty: the one that suits the returns' dependence (Politis and White)."""
+    market_paths: Annotated[int, Field(ge=0)] = 64
+    """Resampled markets that the frozen policy trades; 0: none."""
+    market_block_sessions: PositiveInt = 21
+    """Mean length of their blocks; a signal that looks back further sees pieces of other times."""
+    cost_multiples: tuple[NotNegative, ...] = Field(default=(0.5, 1.0, 2.0, 3.0), min_length=1)
+    """Multiples of all costs at which the window is traded again."""
+    slippage_bps: tuple[PositiveFloat, ...] = (5.0, 20.0)
+    """Basis points by which every fill is worse, on top of the costs."""
+    feature_noise: tuple[NotNegative, ...] = (0.02, 0.05, 0.10)
+    """Noise in the features that a policy sees, as shares of their standard deviation."""
+    noise_paths: PositiveInt = 64
+    """Accounts per size of that noise."""
+    limit_noise: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.10
+    """Share by which each limit is drawn smaller or larger."""
+    limit_paths: PositiveInt = 32
+    """Accounts under such limits."""
+    start_shifts: Annotated[int, Field(ge=0)] = 21
+    """Sessions by which an account begins later, from 0 to this."""
+    max_lag_loss: Fraction = 0.6
+    """Share of the return above cash that a session's delay may cost before it is an alarm."""
+
+
 class PromotionSettings(Section):
     """When a challenger replaces the champion."""
 
     policy: Literal["two_key", "guarded", "manual"] = "two_key"
     """``two_key``: another recipe needs history and forward evidence; ``guarded``: the agent's own recipe serves as
     soon as its newest policy passes the guards; ``manual``: as ``two_key``, but a person approves each change."""
+    error_per_year: Annotated[float, Field(gt=0.0, le=0.5)] = 0.05
+    """First key: error of the test of histories that a year may spend, a twelfth of it in a calendar month."""
+    min_history: Annotated[int, Field(ge=60)] = 252
+    """First key: sessions of history below which it stays shut; bootstraps of less claim too much."""
+    provisional_evidence: Annotated[float, Field(gt=1.0)] = 4.0
+    """Second key: value of the e-process on paper returns from which a challenger may take over."""
+    min_sessions: PositiveInt = 42
+    """Second key: sessions of paper trading beside the champion that are asked for."""
+    max_sessions: PositiveInt = 252
+    """Sessions beside the champion after which a challenger that has not taken over is dropped."""
+    loss_stop: Annotated[float, Field(gt=0.0)] = 12.0
+    """A challenger that loses more than so many standard deviations against the champion in a session is dropped."""
+    confirmed_evidence: Annotated[float, Field(gt=1.0)] = 20.0
+    """Value of the e-process from which a champion counts as proven: confirmed."""
+    rollback_evidence: Annotated[float, Field(gt=1.0)] = 20.0
+    """Value of the reversed e-process, counted from the takeover, at which the champion before returns."""
+    worse_level: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
+    """p-value of the paired test on the held-out window below which a new checkpoint counts as clearly worse."""
+    min_similarity: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
+    """Correlation of a new checkpoint's positions with those of the champion's checkpoint that is asked for."""
     min_turnover: Annotated[float, Field(ge=0.0)] = 0.05
     """Turnover (traded value over equity) in the held-out window below which an agent counts as not trading."""
-    min_sharpe_gain: Annotated[float, Field(ge=0.0)] = 0.0
-    """Annual Sharpe ratio by which a challenger must beat the champion."""
-    max_drawdown_slack: Annotated[float, Field(ge=0.0)] = 0.02
-    """By how much a challenger's drawdown may exceed the champion's."""
+
+    @model_validator(mode="after")
+    def _thresholds_are_in_order(self) -> "PromotionSettings":
+        if self.confirmed_evidence < self.provisional_evidence:
+            raise ValueError(
+                f"confirmed_evidence must be at least provisional_evidence {self.provisional_evidence:g}, "
+                f"got {self.confirmed_evidence:g}"
+            )
+        if self.max_sessions <= self.min_sessions:
+            raise ValueError(
+                f"max_sessions must be above min_sessions {self.min_sessions}, got {self.max_sessions}"
+            )
+        return self
 
 
 class MlflowSettings(Section):
@@ -787,6 +847,8 @@ class Settings(Section):
     """Further recipes by name."""
     walk_forward: WalkForwardSettings = WalkForwardSettings()
     """History of every recipe."""
+    analysis: AnalysisSettings = AnalysisSettings()
+    """Simulations and attribution."""
     promotion: PromotionSettings = PromotionSettings()
     """The gate."""
     mlflow: MlflowSettings = MlflowSettings()
