@@ -1,22 +1,30 @@
-"""Plotly figures as plain JSON: colours are names of CSS variables, resolved in the browser for light and dark."""
+"""The charts of the night and of each agent; None where there is nothing to draw."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wealtharena.core.panel import DateArray, FloatArray
+from wealtharena.core.panel import FloatArray
 from wealtharena.reporting.data import AgentReport, BookPosition, Curve, CurveRole, LearningCurve, WeightPath
-from wealtharena.reporting.display import display_name, percent
+from wealtharena.reporting.display import display_name
+from wealtharena.reporting.figures import (
+    NUM_SERIES_COLOURS,
+    Figure,
+    axis_title,
+    figure_of,
+    iso_days,
+    json_numbers,
+    line_trace,
+    plain_text,
+    series_colour,
+    share_bars,
+    thinned,
+)
 
-Figure = dict[str, Any]
-
-NUM_SERIES_COLOURS = 9
 MAX_CURVE_POINTS = 800
 MAX_WEIGHT_POINTS = 260
 MAX_BOOK_ROWS = 30
-_SIGNIFICANT_DIGITS = 5
 _BASELINE_DASHES = ("dot", "dash", "dashdot", "longdash")
 
 
@@ -28,10 +36,10 @@ def overview_chart(agents: Sequence[AgentReport]) -> Figure | None:
     traces = []
     for position, (name, curve) in enumerate(curves):
         is_meta = name == "meta"
-        colour = "var(--ink)" if is_meta else _series_colour(position)
+        colour = "var(--ink)" if is_meta else series_colour(position)
         line = {"color": colour, "width": 3.0 if is_meta else 1.8}
-        traces.append(_line(display_name(name), *_cumulative_return(curve), line, "%{y:+.1%}"))
-    return _figure(traces, 380, yaxis={"tickformat": "+.0%", "zeroline": True})
+        traces.append(line_trace(display_name(name), *_cumulative_return(curve), line, "%{y:+.1%}"))
+    return figure_of(traces, 380, yaxis={"tickformat": "+.0%", "zeroline": True})
 
 
 def equity_chart(agent: AgentReport) -> Figure | None:
@@ -40,18 +48,18 @@ def equity_chart(agent: AgentReport) -> Figure | None:
         return None
     traces = []
     for curve, line in zip(agent.curves, _curve_lines(agent.curves), strict=True):
-        traces.append(_line(display_name(curve.label), *_cumulative_return(curve), line, "%{y:+.1%}"))
-        drawdown = _line(display_name(curve.label), *_drawdown(curve), {**line, "width": 1.0}, "%{y:.1%}")
+        traces.append(line_trace(display_name(curve.label), *_cumulative_return(curve), line, "%{y:+.1%}"))
+        drawdown = line_trace(display_name(curve.label), *_drawdown(curve), {**line, "width": 1.0}, "%{y:.1%}")
         drawdown |= {"yaxis": "y2", "showlegend": False}
         if curve.role is CurveRole.AGENT:
             drawdown |= {"fill": "tozeroy", "fillcolor": "var(--agent-fill)"}
         traces.append(drawdown)
-    return _figure(
+    return figure_of(
         traces,
         400,
         xaxis={"anchor": "y2"},
-        yaxis={"domain": [0.34, 1.0], "tickformat": "+.0%", "zeroline": True, "title": _axis_title("return")},
-        yaxis2={"domain": [0.0, 0.26], "tickformat": ".0%", "title": _axis_title("drawdown"), "nticks": 4},
+        yaxis={"domain": [0.34, 1.0], "tickformat": "+.0%", "zeroline": True, "title": axis_title("return")},
+        yaxis2={"domain": [0.0, 0.26], "tickformat": ".0%", "title": axis_title("drawdown"), "nticks": 4},
     )
 
 
@@ -59,46 +67,46 @@ def weights_chart(path: WeightPath) -> Figure | None:
     """Stacked weights over time, long above and short below zero; the smaller positions as one; None if empty."""
     if path.weights.size == 0:
         return None
-    rows = _stride(len(path.dates), MAX_WEIGHT_POINTS)
-    days = _days(path.dates[rows])
+    rows = thinned(len(path.dates), MAX_WEIGHT_POINTS)
+    days = iso_days(path.dates[rows])
     weights = np.nan_to_num(path.weights)
     traces = []
     for position, (label, series) in enumerate(_largest_and_rest(path.symbols, weights)):
         is_rest = position == NUM_SERIES_COLOURS
-        colour = "var(--rest)" if is_rest else _series_colour(position)
+        colour = "var(--rest)" if is_rest else series_colour(position)
         for side, part in (("long", np.maximum(series, 0.0)), ("short", np.minimum(series, 0.0))):
             if part.any() or (side == "long" and not series.any()):
                 traces.append(
                     _area(label, side, days, part[rows], colour, shown=side == "long" or not (series > 0).any())
                 )
-    return _figure(traces, 320, yaxis={"tickformat": ".0%", "zeroline": True, "title": _axis_title("share of equity")})
+    return figure_of(traces, 320, yaxis={"tickformat": ".0%", "zeroline": True, "title": axis_title("share of equity")})
 
 
 def learning_chart(learning: LearningCurve) -> Figure | None:
     """Training return above the Sharpe ratio on the validation window, by environment steps; None if both are empty."""
     if learning.env_steps.size == 0 and learning.validation_env_steps.size == 0:
         return None
-    training = _line(
+    training = line_trace(
         "training return",
-        _numbers(learning.env_steps),
-        _numbers(learning.training_return),
+        json_numbers(learning.env_steps),
+        json_numbers(learning.training_return),
         {"color": "var(--series-2)", "width": 1.6},
         "%{y:.4g}",
     )
-    validation = _line(
+    validation = line_trace(
         "validation Sharpe",
-        _numbers(learning.validation_env_steps),
-        _numbers(learning.validation_sharpe),
+        json_numbers(learning.validation_env_steps),
+        json_numbers(learning.validation_sharpe),
         {"color": "var(--agent)", "width": 2.0},
         "%{y:.2f}",
     )
     validation |= {"yaxis": "y2", "mode": "lines+markers", "marker": {"size": 6}}
-    figure = _figure(
+    figure = figure_of(
         [training, validation],
         320,
-        xaxis={"anchor": "y2", "tickformat": "~s", "title": _axis_title("environment steps")},
-        yaxis={"domain": [0.56, 1.0], "nticks": 4, "title": _axis_title("episode return")},
-        yaxis2={"domain": [0.0, 0.44], "nticks": 5, "zeroline": True, "title": _axis_title("Sharpe")},
+        xaxis={"anchor": "y2", "tickformat": "~s", "title": axis_title("environment steps")},
+        yaxis={"domain": [0.56, 1.0], "nticks": 4, "title": axis_title("episode return")},
+        yaxis2={"domain": [0.0, 0.44], "nticks": 5, "zeroline": True, "title": axis_title("Sharpe")},
     )
     if learning.selected_env_steps is not None:
         figure["layout"] |= _marked_step(learning.selected_env_steps)
@@ -111,8 +119,8 @@ def capital_chart(capital: Sequence[tuple[str, float]]) -> Figure | None:
         return None
     names = [display_name(name) for name, _ in capital]
     shares = np.array([share for _, share in capital], dtype=np.float64)
-    colours = [_series_colour(position) for position in range(len(names))]
-    return _bars(names, shares, colours, "%{y}: %{x:.1%}<extra></extra>")
+    colours = [series_colour(position) for position in range(len(names))]
+    return share_bars(names, shares, colours, "%{y}: %{x:.1%}<extra></extra>")
 
 
 def book_chart(book: Sequence[BookPosition]) -> Figure | None:
@@ -125,14 +133,14 @@ def book_chart(book: Sequence[BookPosition]) -> Figure | None:
     weights = np.array([row.weight for row in largest], dtype=np.float64)
     colours = ["var(--bad)" if weight < 0 else "var(--good)" for weight in weights]
     labels = [row.symbol for row in largest]
-    figure = _bars(labels, weights, colours, "%{customdata} · %{y}: %{x:.2%}<extra></extra>")
+    figure = share_bars(labels, weights, colours, "%{customdata} · %{y}: %{x:.2%}<extra></extra>")
     figure["data"][0]["customdata"] = [row.agent for row in largest]
     return figure
 
 
 def sparkline_points(curve: Curve, width: int, height: int) -> str:
     """Points of an SVG polyline that fills ``width`` x ``height``; ``""`` for fewer than two finite values."""
-    equity = curve.equity[_stride(len(curve.equity), width)]
+    equity = curve.equity[thinned(len(curve.equity), width)]
     equity = equity[np.isfinite(equity)]
     if equity.size < 2:
         return ""
@@ -141,10 +149,6 @@ def sparkline_points(curve: Curve, width: int, height: int) -> str:
     x = np.linspace(1, width - 1, equity.size)
     y = (height - 1) - scaled * (height - 2)
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-
-
-def _series_colour(position: int) -> str:
-    return f"var(--series-{position % NUM_SERIES_COLOURS + 1})"
 
 
 def _curve_lines(curves: Sequence[Curve]) -> list[dict[str, Any]]:
@@ -163,10 +167,10 @@ def _curve_lines(curves: Sequence[Curve]) -> list[dict[str, Any]]:
 
 
 def _cumulative_return(curve: Curve) -> tuple[list[str], list[float | None]]:
-    rows = _stride(len(curve.dates), MAX_CURVE_POINTS)
+    rows = thinned(len(curve.dates), MAX_CURVE_POINTS)
     with np.errstate(all="ignore"):
         growth = curve.equity / curve.equity[:1] - 1.0
-    return _days(curve.dates[rows]), _numbers(growth[rows])
+    return iso_days(curve.dates[rows]), json_numbers(growth[rows])
 
 
 def _drawdown(curve: Curve) -> tuple[list[str], list[float | None]]:
@@ -175,9 +179,9 @@ def _drawdown(curve: Curve) -> tuple[list[str], list[float | None]]:
         return [], []
     with np.errstate(all="ignore"):
         drawdown = curve.equity / np.fmax.accumulate(curve.equity) - 1.0
-    rows = _stride(len(curve.dates), MAX_CURVE_POINTS)
+    rows = thinned(len(curve.dates), MAX_CURVE_POINTS)
     starts = np.concatenate(([0], rows[:-1] + 1))
-    return _days(curve.dates[rows]), _numbers(np.fmin.reduceat(drawdown, starts))
+    return iso_days(curve.dates[rows]), json_numbers(np.fmin.reduceat(drawdown, starts))
 
 
 def _largest_and_rest(symbols: Sequence[str], weights: FloatArray) -> list[tuple[str, FloatArray]]:
@@ -191,62 +195,20 @@ def _largest_and_rest(symbols: Sequence[str], weights: FloatArray) -> list[tuple
     return columns
 
 
-def _line(name: str, x: Sequence[Any], y: Sequence[float | None], line: dict[str, Any], hover: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": _plain(name),
-        "x": list(x),
-        "y": list(y),
-        "line": line,
-        "hovertemplate": hover,
-    }
-
-
 def _area(label: str, side: str, days: list[str], values: FloatArray, colour: str, *, shown: bool) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": _plain(label),
-        "legendgroup": _plain(label),
+        "name": plain_text(label),
+        "legendgroup": plain_text(label),
         "showlegend": shown,
         "stackgroup": side,
         "x": days,
-        "y": _numbers(values),
+        "y": json_numbers(values),
         "line": {"width": 0.6, "color": "var(--card)", "shape": "hv"},
         "fillcolor": colour,
         "hovertemplate": "%{y:.1%}",
     }
-
-
-def _bars(labels: list[str], values: FloatArray, colours: list[str], hover: str) -> Figure:
-    # A category axis would merge equal labels (one symbol held by two agents) and read dates or numbers into names.
-    positions = list(range(len(labels)))
-    trace = {
-        "type": "bar",
-        "orientation": "h",
-        "x": _numbers(values),
-        "y": positions,
-        "text": [percent(float(value)) for value in values],
-        "textposition": "auto",
-        "insidetextfont": {"color": "var(--card)"},
-        "marker": {"color": colours},
-        "hovertemplate": hover.replace("%{y}", "%{hovertext}"),
-        "hovertext": [_plain(label) for label in labels],
-    }
-    figure = _figure(
-        [trace],
-        70 + 24 * len(labels),
-        xaxis={"type": "linear", "tickformat": ".0%", "zeroline": True},
-        yaxis={
-            "autorange": "reversed",
-            "tickvals": positions,
-            "ticktext": [_plain(label) for label in labels],
-            "showgrid": False,
-        },
-    )
-    figure["layout"] |= {"hovermode": "closest", "showlegend": False, "bargap": 0.25}
-    return figure
 
 
 def _marked_step(env_steps: int) -> dict[str, Any]:
@@ -262,56 +224,3 @@ def _marked_step(env_steps: int) -> dict[str, Any]:
         "yanchor": "bottom",
     }
     return {"shapes": [{**shape, "line": line}], "annotations": [note]}
-
-
-def _figure(traces: list[dict[str, Any]], height: int, **axes: dict[str, Any]) -> Figure:
-    axis = {
-        "gridcolor": "var(--grid)",
-        "linecolor": "var(--grid)",
-        "zerolinecolor": "var(--zero)",
-        "zeroline": False,
-        "automargin": True,
-        "fixedrange": True,
-    }
-    layout: dict[str, Any] = {
-        "height": height,
-        "margin": {"l": 8, "r": 8, "t": 12, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": "var(--muted)", "size": 12},
-        "hovermode": "x unified",
-        "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--grid)", "font": {"color": "var(--ink)"}},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        "showlegend": len(traces) > 1,
-    }
-    for name, changes in {"xaxis": {}, "yaxis": {}, **axes}.items():
-        layout[name] = {**axis, **({"showgrid": False} if name == "xaxis" else {}), **changes}
-    return {"data": traces, "layout": layout}
-
-
-def _axis_title(text: str) -> dict[str, Any]:
-    return {"text": text, "font": {"size": 12}}
-
-
-def _stride(length: int, most: int) -> NDArray[np.intp]:
-    """At most about ``most`` evenly spaced rows, always with the first and the last."""
-    step = max(1, -(-length // most))
-    rows = np.arange(length - 1, -1, -step, dtype=np.intp)[::-1]
-    return rows if length == 0 or rows[0] == 0 else np.concatenate((np.zeros(1, dtype=np.intp), rows))
-
-
-def _days(dates: DateArray) -> list[str]:
-    return [str(day) for day in np.asarray(dates).astype("datetime64[D]")]
-
-
-def _numbers(values: FloatArray) -> list[float | None]:
-    """Rounded to a few significant digits, None where not finite: small files, valid JSON."""
-    return [
-        float(f"{value:.{_SIGNIFICANT_DIGITS}g}") if np.isfinite(value) else None
-        for value in np.asarray(values, dtype=np.float64).tolist()
-    ]
-
-
-def _plain(text: str) -> str:
-    """Text that Plotly shows as it is: it would read ``<``, ``&`` and ``%{`` as markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")
