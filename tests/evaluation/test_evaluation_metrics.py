@@ -1,75 +1,19 @@
-"""Metrics against published numbers, hand-computed values and their edges."""
+"""Metrics against hand-computed values and their edges; published numbers and common promises are tested apart."""
 
 import dataclasses
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from wealtharena.core.errors import DataWindowError
 from wealtharena.evaluation import metrics as m
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "metrics"
-needs_published = pytest.mark.skipif(
-    not PUBLISHED.is_dir(), reason="PerformanceAnalytics' return series are not part of the project: no shared/data"
-)
 HAND = [0.10, -0.10, 0.20, 0.0]
-EMPYRICAL = [math.nan, 0.01, 0.10, -0.04, 0.02, 0.03, 0.02, 0.01, -0.10]
 MOVING = arrays(np.float64, st.integers(5, 60), elements=st.floats(-0.2, 0.2))
-
-
-@needs_published
-def test_ham1_reproduces_the_values_that_performance_analytics_prints() -> None:
-    returns = pd.read_csv(PUBLISHED / "managers.csv", index_col=0)["HAM1"].to_numpy()
-    computed = {
-        "annual return": m.annual_return(returns, 12),
-        "standard deviation": m.volatility(returns, 12),
-        "maximum drawdown": m.max_drawdown(returns),
-        "Calmar": m.calmar_ratio(returns, 12),
-        "downside deviation": m.downside_deviation(returns),
-        "Sortino monthly": m.sortino_ratio(returns),
-        "Sharpe, 3.5 % a year": m.sharpe_ratio(returns, risk_free=0.035 / 12),
-        "skewness": m.skewness(returns),
-        "kurtosis": m.kurtosis(returns),
-        "pain": float(m.drawdowns(returns).mean()),
-    }
-    printed = dict(
-        zip(computed, [0.1375, 0.0888, 0.1518, 0.9061, 0.0145, 0.7649, 0.3201, -0.6588, 5.3616, 0.0161], strict=True)
-    )
-    assert computed == pytest.approx(printed, abs=1e-4)
-
-
-@needs_published
-def test_bacon_portfolio_reproduces_pain_and_downside_deviation() -> None:
-    returns = pd.read_csv(PUBLISHED / "portfolio_bacon.csv", index_col=0).iloc[:, 0].to_numpy()
-    assert m.downside_deviation(returns, target=0.005) == pytest.approx(0.0255, abs=1e-4)
-    assert float(m.drawdowns(returns).mean()) == pytest.approx(0.0399, abs=1e-4)
-
-
-def test_empyricals_own_test_series() -> None:
-    assert m.sharpe_ratio(EMPYRICAL, 252) == pytest.approx(1.7238613961706866, rel=1e-12)
-    assert m.volatility(EMPYRICAL, 252) == pytest.approx(0.9136465399704637, rel=1e-12)
-    assert m.downside_deviation(EMPYRICAL, 252) == pytest.approx(0.6044832503882965, rel=1e-12)
-    assert m.max_drawdown(EMPYRICAL) == pytest.approx(0.1, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("sharpe", "benchmark", "size", "skew", "kurt", "expected", "tolerance"),
-    [
-        (1.14, 1.0, 250, 0.0, 3.0, 0.95727, 1e-4),
-        (2 / math.sqrt(12), 1 / math.sqrt(12), 59, -0.72, 3.0, 0.9597, 1e-4),
-        (2 / math.sqrt(12), 1 / math.sqrt(12), 59, -0.72, 5.78, 0.9487, 1e-4),
-        (2.5 / math.sqrt(250), 0.1132, 1250, -3.0, 10.0, 0.9004, 2e-4),
-    ],
-)
-def test_probabilistic_sharpe_matches_the_literature(
-    sharpe: float, benchmark: float, size: int, skew: float, kurt: float, expected: float, tolerance: float
-) -> None:
-    assert m.probabilistic_sharpe(sharpe, benchmark, size, skew, kurt) == pytest.approx(expected, abs=tolerance)
 
 
 def test_hand_computed_values() -> None:
@@ -85,6 +29,62 @@ def test_hand_computed_values() -> None:
     assert m.skewness(HAND) == pytest.approx(0.0, abs=1e-12)
     assert m.value_at_risk(HAND, 0.75) == pytest.approx(-(-0.10 + 0.75 * 0.10))
     assert m.conditional_value_at_risk(HAND, 0.75) == pytest.approx(0.10)
+    assert m.omega_ratio(HAND) == pytest.approx(0.30 / 0.10)
+    assert m.omega_ratio(HAND, 0.05) == pytest.approx((0.05 + 0.15) / (0.15 + 0.05))
+    assert m.tail_ratio(HAND, 0.75) == pytest.approx((0.10 + 0.25 * 0.10) / (0.10 - 0.75 * 0.10))
+    assert m.pain_index(HAND) == pytest.approx(0.1 / 4)
+    assert m.ulcer_index(HAND) == pytest.approx(math.sqrt(0.01 / 4))
+    assert m.downside_potential(HAND, 0.05) == pytest.approx((0.15 + 0.05) / 4)
+    assert m.gaussian_value_at_risk(HAND) == pytest.approx(1.6448536 * math.sqrt(0.0125) - 0.05)
+    assert m.gaussian_conditional_value_at_risk(HAND) == pytest.approx(2.0627128 * math.sqrt(0.0125) - 0.05)
+    assert m.autocorrelation(HAND) == pytest.approx((0.05 * -0.15 + -0.15 * 0.15 + 0.15 * -0.05) / 0.05)
+
+
+def test_money_counts_where_returns_do_not() -> None:
+    """Twice +50 % and once -50 %: as returns two to one, as money 1.25 to 1.125."""
+    summary = m.summarise([0.5, 0.5, -0.5], np.zeros(3), np.zeros(3), 252)
+    assert summary.omega == pytest.approx(2.0)
+    assert summary.profit_factor == pytest.approx(1.25 / 1.125)
+    assert m.profit_factor([30.0, -20.0, 0.0, 10.0]) == pytest.approx(2.0)
+
+
+def test_exposure_is_gross_net_and_how_often() -> None:
+    summary = m.summarise(np.zeros(4), np.zeros(4), [1.0, 0.0, 0.5, 1e-12], 252, net=[1.0, 0.0, -0.5, 0.0])
+    assert (summary.mean_gross, summary.mean_net, summary.time_in_market) == pytest.approx((0.375, 0.125, 0.5))
+
+
+def test_hand_computed_values_beside_a_benchmark() -> None:
+    relative = m.compare_with(HAND, [0.0, -0.1, 0.1, 0.0], 4)
+    assert relative.beta == pytest.approx(0.03 / 0.02)
+    assert relative.alpha == pytest.approx(4 * 0.05)
+    assert relative.tracking_error == pytest.approx(2 * math.sqrt(0.01 / 3))
+    assert relative.active_premium == pytest.approx(1.1 * 0.9 * 1.2 - 0.9 * 1.1)
+    assert relative.information_ratio == pytest.approx(relative.active_premium / relative.tracking_error)
+
+
+def test_a_benchmark_of_other_sessions_is_refused() -> None:
+    with pytest.raises(DataWindowError, match="same sessions, got 4 and 3"):
+        m.compare_with(HAND, [0.1, 0.2, 0.3], 252)
+
+
+def test_persistent_returns_have_a_lower_sharpe_ratio_a_year() -> None:
+    returns = np.repeat(np.random.default_rng(4).normal(0.001, 0.01, 500), 2)
+    assert m.autocorrelation(returns) == pytest.approx(0.5, abs=0.03)
+    assert m.autocorrelation_adjusted_sharpe(returns, 252) == pytest.approx(
+        m.sharpe_ratio(returns, 252) / 3**0.5, rel=0.1
+    )
+
+
+@pytest.mark.parametrize("trials", [2, 10, 100])
+def test_the_best_of_worthless_trials_is_as_good_as_expected(trials: int) -> None:
+    best = np.random.default_rng(6).normal(0.0, 0.1, (20_000, trials)).max(axis=1)
+    assert m.expected_max_sharpe(trials, 0.01) == pytest.approx(best.mean(), abs=0.006)
+
+
+def test_one_trial_needs_no_deflation() -> None:
+    assert m.expected_max_sharpe(1, 0.01) == 0.0
+    assert m.deflated_sharpe(0.1, 1, 0.01, 250) == m.probabilistic_sharpe(0.1, 0.0, 250)
+    assert math.isnan(m.deflated_sharpe(0.1, 0, 0.01, 250))
 
 
 def test_a_drawdown_counts_from_the_start_and_until_the_end() -> None:
@@ -120,33 +120,6 @@ def test_standard_error_covers_the_truth_as_often_as_it_claims() -> None:
     errors = np.array([m.sharpe_standard_error(sample) for sample in samples])
     covered = np.mean(np.abs(estimates - 0.1) < 1.96 * errors)
     assert 0.93 < covered < 0.97
-
-
-EDGES = {
-    "empty": [],
-    "all NaN": [math.nan, math.nan],
-    "one observation": [0.01],
-    "zero": [0.0] * 30,
-    "constant": [0.001] * 30,
-    "constant up to rounding": (1.0 + 1e-16 * np.arange(30)) * 0.001,
-    "infinite": [0.01, math.inf, 0.02],
-}
-
-
-@pytest.mark.parametrize("returns", EDGES.values(), ids=EDGES.keys())
-def test_a_series_without_variation_has_no_ratio(returns: list[float]) -> None:
-    assert math.isnan(m.sharpe_ratio(returns, 252))
-    assert math.isnan(m.sharpe_standard_error(returns, 252))
-    assert math.isnan(m.sortino_ratio(returns, 252))
-    assert math.isnan(m.skewness(returns))
-    assert math.isnan(m.kurtosis(returns))
-
-
-@pytest.mark.parametrize("returns", EDGES.values(), ids=EDGES.keys())
-def test_no_edge_case_ever_yields_infinity(returns: list[float]) -> None:
-    flat = np.zeros(len(returns))
-    for name, value in m.summarise(returns, flat, flat, 252).as_dict().items():
-        assert not math.isinf(value), name
 
 
 def test_an_empty_series_is_unknown_everywhere() -> None:
@@ -195,13 +168,6 @@ def test_missing_sessions_do_not_count() -> None:
 def test_metrics_list_themselves_in_order() -> None:
     summary = m.summarise(HAND, np.ones(4), np.ones(4), 252)
     assert list(summary.as_dict()) == [field.name for field in dataclasses.fields(m.Metrics)]
-
-
-@given(MOVING, st.floats(0.1, 10.0))
-def test_sharpe_does_not_depend_on_leverage(returns: np.ndarray, leverage: float) -> None:
-    plain, levered = m.sharpe_ratio(returns), m.sharpe_ratio(returns * leverage)
-    if not (math.isnan(plain) or math.isnan(levered)):
-        assert levered == pytest.approx(plain, rel=1e-6, abs=1e-9)
 
 
 @given(MOVING)

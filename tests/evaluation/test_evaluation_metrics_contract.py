@@ -62,6 +62,9 @@ STILL = {
     "gaussian_value_at_risk": 0.0,
     "gaussian_conditional_value_at_risk": 0.0,
 }
+RATIOS = ["sharpe_ratio", "sharpe_standard_error", "autocorrelation_adjusted_sharpe", "sortino_ratio", "tail_ratio",
+          "skewness", "kurtosis", "autocorrelation", "beta", "alpha", "information_ratio",
+          "modified_value_at_risk"]  # fmt: skip
 FIRST = {name: next(iter(inspect.signature(function).parameters)) for name, function in FUNCTIONS.items()}
 OF_SERIES = [name for name in FUNCTIONS if FIRST[name] in SERIES]
 OF_FIGURES = [name for name in FUNCTIONS if FIRST[name] not in SERIES]
@@ -123,6 +126,12 @@ def test_an_account_that_never_moved_gets_no_score(name: str) -> None:
     if name in ("drawdowns", "summarise"):
         return
     assert quietly(name, **arguments(name, np.zeros(50)))[0] == pytest.approx(STILL.get(name, math.nan), nan_ok=True)
+
+
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge.startswith(("constant", "one observation", "zero"))])
+@pytest.mark.parametrize("name", RATIOS)
+def test_a_series_without_variation_has_no_ratio(name: str, edge: str) -> None:
+    assert np.isnan(quietly(name, **arguments(name, EDGES[edge]))).all()
 
 
 @pytest.mark.parametrize("name", OF_RETURNS)
