@@ -9,6 +9,7 @@ from wealtharena.core import MarketPanel
 from wealtharena.core.errors import SettingsError
 from wealtharena.evaluation.windows import Windows, split_windows
 from wealtharena.execution import TradingRules
+from wealtharena.serving.model import ServedModel
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,10 @@ def agent_market(night: Night, lane: str) -> Market:
     panel = load_panel(night, asset_class)
     windows = split_windows(panel, night.settings.windows, agent)
     return Market(panel, windows, TradingRules.from_settings(night.settings, lane))
+
+
+def rules_for(night: Night, model: ServedModel) -> TradingRules:
+    """Limits and costs of a model's lane; of its agent's own if the settings do not have the lane any more."""
+    agent, lane = model.card.agent, model.card.lane
+    known = lane in night.settings.lanes_of(agent)
+    return TradingRules.from_settings(night.settings, lane if known else agent)

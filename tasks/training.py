@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
+from tasks.ledger import append_trials, seed_trials
 from tasks.markets import agent_market
 from tasks.night import Night
 from tasks.receipts import finished, once
@@ -164,6 +165,9 @@ def train_once(
     receipt = once(
         night, stage, lane.name, inputs, lambda: _train(night, lane, job, dates), TrainingReceipt, _is_intact
     )
+    sessions = len(validation.dates) - job.recipe.window
+    scored = (receipt.seeds, receipt.checkpoint.bundle_hash, window_dates(validation, (-sessions, 0)), sessions)
+    append_trials(night.warehouse, seed_trials(night, lane, *scored, validation.annualisation))
     _tidy(job)
     return receipt
 

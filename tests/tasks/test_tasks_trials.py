@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from tasks.signals import signal_agent, signal_meta
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from tasks.trials import run_trials, trained_candidate
+from wealtharena.agents.lanes import policy_lanes
 from wealtharena.core.errors import ModelIntegrityError, PipelineError
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines
 from wealtharena.execution import TradingRules
-from wealtharena.promotion import Kind
+from wealtharena.promotion.score_card import Kind
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.settings import Settings
@@ -43,6 +45,10 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
             "windows": {"held_out_days": 90, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
             "features": {"macro": False},
             "meta": {"fusion_weights": {"etfs": 1.0, "reits": 0.0}},
+            "lanes": {
+                "reits-small": {"agent": "reits", "recipe": {"hidden_sizes": [8]}},
+                "reits-large": {"agent": "reits", "recipe": {"hidden_sizes": [128]}},
+            },
         }
     )
     made = Night(
@@ -71,7 +77,7 @@ def champions(night: Night) -> dict[str, str]:
     return versions
 
 
-def store_candidate(night: Night, agent: str, baseline: str) -> TrainingReceipt:
+def store_candidate(night: Night, agent: str, baseline: str, lane: str = "") -> TrainingReceipt:
     """A training's receipt whose bundle holds a rule: trials do not look at what stands behind the scores."""
     card = ModelCard(
         agent=agent,
@@ -82,11 +88,14 @@ def store_candidate(night: Night, agent: str, baseline: str) -> TrainingReceipt:
         data_version="d" * 64,
         seed=1,
     )
+    if lane:
+        (own,) = (item for item in policy_lanes(night.settings, agent) if item.name == lane)
+        card = card.model_copy(update={"lane_id": own.lane_id})
     ref = ModelCheckpoint(night.settings.home).save_checkpoint(
-        agent, f"candidate-{baseline}", card, None, datetime(2022, 6, 30, tzinfo=UTC)
+        agent, f"candidate-{lane}-{baseline}", card, None, datetime(2022, 6, 30, tzinfo=UTC)
     )
     receipt = TrainingReceipt(agent, ref, "9", "run", "PPO", "w" * 64, None, None, 1.0)
-    record(night, TRAIN, agent, receipt, TrainingReceipt)
+    record(night, TRAIN, lane or agent, receipt, TrainingReceipt)
     return receipt
 
 
@@ -132,6 +141,33 @@ def test_tonights_candidate_is_scored_beside_the_champion(night: Night) -> None:
     assert trials.champion is not None
     assert trials.champion.window == trials.candidate.window
     assert trained_candidate(night, "reits") is None
+
+
+@pytest.mark.usefixtures("champions")
+def test_every_lane_is_scored_at_its_costs_and_at_twice_those_and_enters_the_ledger(night: Night) -> None:
+    """After the test above, on its night."""
+    earlier = night.model_copy(update={"as_of": date(2022, 6, 29)})
+    store_candidate(earlier, "reits", "equal_weight", lane="reits-small")
+    broken = store_candidate(earlier, "reits", "cash", lane="reits-large")
+    (Path(broken.checkpoint.uri) / "manifest.json").write_text("{}", encoding="utf-8")
+    own, small, large = (lane.lane_id for lane in policy_lanes(night.settings, "reits"))
+    trials = run_trials(earlier, "reits")
+    assert_same_account(trials.results["reits-small"], trials.results["equal_weight"])
+    assert set(trials.lanes) == {own, small, *(f"baseline:{name}" for name in BASELINES)}
+    assert list(trials.refused) == [large]
+    assert trials.candidate == trials.lanes[own].card
+    once, twice = trials.lanes[small].card, trials.lanes[small].card_double_cost
+    assert once.metrics.total_return > twice.metrics.total_return
+    expected = trials.lanes["baseline:equal_weight"].card_double_cost.metrics
+    assert twice.metrics.total_return == expected.total_return
+    receipt = backtest_agent.fn(earlier, "reits")
+    assert len(receipt.problems) == 1 and receipt.problems[0].startswith(f"{large}: ")
+    rows = night.warehouse.read("out_backtest__metrics", where={"night": earlier.night_id, "agent": "reits"})
+    assert set(rows[rows["kind"] == "lane"]["strategy"]) == {"reits-small"}
+    ledger = night.warehouse.read("out_promotion__trials", where={"night": earlier.night_id})
+    assert set(ledger["lane_id"]) == set(trials.lanes)
+    by_lane = ledger.set_index("lane_id")["sharpe"]
+    assert by_lane[small] == pytest.approx(once.metrics.sharpe / math.sqrt(once.annualisation))
 
 
 @pytest.mark.usefixtures("champions")
