@@ -57,6 +57,20 @@ def test_a_bundle_travels_to_a_server_and_back(server: str, tmp_path: Path, bund
         assert (folder / "policy.onnx").read_bytes() == b"weights"
         assert (folder / "training" / "state.json").is_file()
     assert tracker.client.get_run(run_id).info.artifact_uri.startswith("mlflow-artifacts:")
+    other = registry.register("stocks", bundle, run_id, {"bundle_hash": "bb"})
+    registry.promote("stocks", other, "d2", state="provisional")
+    assert registry.rollback("stocks", by="Ada", reason="a person's reason").version == version
+    copy = registry.download("stocks", other)
+    registry.retire("stocks", other, by="prune", reason="old")
+    assert not copy.exists()
+    assert not tracker.client.list_artifacts(run_id, "bundles/stocks-bb")
+    # Another machine reads the same trail from the server.
+    elsewhere = ModelRegistry(Tracker(Settings(home=tmp_path / "other", mlflow=MlflowSettings(tracking_uri=server))))
+    told = [(entry.act, entry.before, entry.after, entry.by) for entry in elsewhere.history("stocks")]
+    assert told == [
+        ("promoted", "", "1", "gate"), ("promoted", "1", "2", "gate"), ("rolled_back", "2", "1", "Ada"),
+        ("retired", "2", "", "prune"),
+    ]  # fmt: skip
 
 
 def _await(url: str, seconds: float = 90.0) -> None:
