@@ -29,7 +29,7 @@ def trade_ledger(path: TradedPath, panel: MarketPanel, rules: TradingRules) -> p
         DataWindowError: the path is not of this panel.
     """
     book = bookkeep(path, panel)
-    costs = _trading_costs(path, panel, rules, book)
+    costs = trading_costs(path, panel, rules, book)
     free = dict.fromkeys(COSTS, np.zeros_like(book.units))
     bought = np.where(book.trades.units > 0.0, "buy", "sell")
     parts = [
@@ -40,6 +40,30 @@ def trade_ledger(path: TradedPath, panel: MarketPanel, rules: TradingRules) -> p
         _rows(path, book.ruins_at_close, "ruined", free, rules),
     ]
     return pd.concat(parts, ignore_index=True).sort_values("session_date", kind="stable", ignore_index=True)
+
+
+def trading_costs(
+    path: TradedPath, panel: MarketPanel, rules: TradingRules, book: Bookkeeping
+) -> dict[str, FloatArray]:
+    """Costs of each trade by kind of ``COSTS``, (T, A), in units of the initial equity.
+
+    As the kernel works them out, and scaled to what it reported, since a multiplier of costs is not in the path.
+
+    Args:
+        book: of ``bookkeep`` for the same path and panel.
+    """
+    market, (num_sessions, num_assets) = market_arrays(panel), book.units.shape
+    known = market.prices[book.first_row - 1 : book.first_row - 1 + num_sessions, :, :num_assets]
+    rates = market.rates[:, :num_assets]
+    order = np.abs(book.trades.units)
+    value = order * book.trades.price
+    fee = np.maximum(value * rates[COMMISSION] + order * rates[PER_UNIT], rates[MIN_COMMISSION] / rules.capital)
+    raw = {
+        "commission": np.where(value > 0.0, fee, 0.0),
+        "spread": value * known[:, HALF_SPREAD],
+        "impact": value * known[:, IMPACT] * np.sqrt(value),
+    }
+    return {name: _shared_out(path.summary[name], raw[name]) for name in COSTS}
 
 
 def _rows(
@@ -59,25 +83,6 @@ def _rows(
         "realised": change.realised[places] * rules.capital,
     }
     return pd.DataFrame(values)
-
-
-def _trading_costs(
-    path: TradedPath, panel: MarketPanel, rules: TradingRules, book: Bookkeeping
-) -> dict[str, FloatArray]:
-    """(T, A) costs of each trade by kind, in units of the initial equity: as the kernel works them out, and scaled to
-    what it reported, since a multiplier of costs is not in the path."""
-    market, (num_sessions, num_assets) = market_arrays(panel), book.units.shape
-    known = market.prices[book.first_row - 1 : book.first_row - 1 + num_sessions, :, :num_assets]
-    rates = market.rates[:, :num_assets]
-    order = np.abs(book.trades.units)
-    value = order * book.trades.price
-    fee = np.maximum(value * rates[COMMISSION] + order * rates[PER_UNIT], rates[MIN_COMMISSION] / rules.capital)
-    raw = {
-        "commission": np.where(value > 0.0, fee, 0.0),
-        "spread": value * known[:, HALF_SPREAD],
-        "impact": value * known[:, IMPACT] * np.sqrt(value),
-    }
-    return {name: _shared_out(path.summary[name], raw[name]) for name in COSTS}
 
 
 def _shared_out(total: FloatArray, parts: FloatArray) -> FloatArray:

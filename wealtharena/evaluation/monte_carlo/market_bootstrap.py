@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from wealtharena.core.asset_class import AssetClass
-from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
+from wealtharena.core.panel import Float32Array, MarketPanel
 from wealtharena.evaluation.monte_carlo.bars import BarMoves, bar_moves, rearranged_bars
 from wealtharena.evaluation.monte_carlo.blocks import IntArray, draw_rows
 from wealtharena.evaluation.monte_carlo.figures import path_figures, returns_of
-from wealtharena.evaluation.monte_carlo.sequence import nights_of
 from wealtharena.evaluation.monte_carlo.simulation import Simulation
 from wealtharena.evaluation.monte_carlo.strategies import MarketStrategy
+from wealtharena.evaluation.nights import cash_returns_of, nights_of
 from wealtharena.evaluation.windows import Window
 from wealtharena.execution import TradingRules
 from wealtharena.indicators import CALENDAR, CROSS_SECTIONS, INDICATORS, compute_features
@@ -81,7 +81,7 @@ def bootstrap_markets(
     for start in range(0, num_paths, _SIDE_BY_SIDE):
         panels = list(resampled_panels(history, drawn[start : start + _SIDE_BY_SIDE], rules))
         equity.append(strategy.trade_each(panels, last - first, rules))
-        cash += [_cash_returns(panel)[first - last :] for panel in panels]
+        cash += [cash_returns_of(panel)[first - last :] for panel in panels]
     curves = np.vstack(equity)
     figures = path_figures(returns_of(curves), np.array(cash), history.panel.annualisation)
     return Simulation(METHOD, "held-out", figures, curves)
@@ -174,10 +174,3 @@ def _lookback(panel: MarketPanel) -> int:
     bases = (CROSS_SECTIONS[name].base if name in CROSS_SECTIONS else name for name in panel.feature_names)
     lookbacks = [INDICATORS[name].lookback_bars for name in bases if name in INDICATORS]
     return max([panel.annualisation, *lookbacks])
-
-
-def _cash_returns(panel: MarketPanel) -> FloatArray:
-    """(T,) what cash earns in each session, as the kernel has it."""
-    rate = np.zeros(len(panel.dates)) if panel.cash_rate is None else np.nan_to_num(panel.cash_rate)
-    earned: FloatArray = nights_of(panel) * np.append(0.0, rate[:-1]) / 365.0
-    return earned

@@ -1,6 +1,6 @@
 """Everything that is simulated of one strategy in one window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,7 @@ class Robustness:
     """How a held-out result holds up.
 
     Attributes:
+        base: the backtest that everything is compared with.
         simulations: distributions, by method.
         stresses: single accounts under changed conditions.
         break_even: multiple of the costs at which nothing is earned above cash.
@@ -44,6 +45,7 @@ class Robustness:
         mean_block: of the bootstrap of returns.
     """
 
+    base: BacktestResult
     simulations: tuple[Simulation, ...]
     stresses: tuple[Stress, ...]
     break_even: BreakEven
@@ -68,12 +70,12 @@ def robustness(
     window: Window,
     rules: TradingRules,
     settings: AnalysisSettings,
-    seed: int,
+    seed: Sequence[int],
     market: tuple[MarketStrategy, MarketHistory] | None = None,
 ) -> Robustness:
     """All simulations of a strategy in one window.
 
-    Equal inputs give equal figures, to the bit: every method draws from a generator of its own, made of ``seed`` and
+    Equal inputs give equal figures, to the bit: every method draws from a generator of its own, made of the seed and
     its name, so that leaving one out changes no other.
 
     Args:
@@ -82,6 +84,7 @@ def robustness(
         window: rows that it is judged on.
         rules: limits that it trades under.
         settings: sizes of the simulations.
+        seed: numbers, at least 0, that the generators are made of.
         market: the strategy as one that trades other markets, and the sessions that these are made of; None where its
             decisions fit the real market only.
     """
@@ -99,6 +102,7 @@ def robustness(
         _generator(seed, "returns"),
     )  # fmt: skip
     return Robustness(
+        base=base,
         simulations=(
             returns,
             *_markets(market, rules, settings, seed),
@@ -116,7 +120,10 @@ def robustness(
 
 
 def _markets(
-    market: tuple[MarketStrategy, MarketHistory] | None, rules: TradingRules, settings: AnalysisSettings, seed: int
+    market: tuple[MarketStrategy, MarketHistory] | None,
+    rules: TradingRules,
+    settings: AnalysisSettings,
+    seed: Sequence[int],
 ) -> Iterator[Simulation]:
     if market is not None and settings.market_paths:
         strategy, history = market
@@ -127,7 +134,12 @@ def _markets(
 
 
 def _feature_noise(
-    strategy: Strategy, panel: MarketPanel, window: Window, rules: TradingRules, settings: AnalysisSettings, seed: int
+    strategy: Strategy,
+    panel: MarketPanel,
+    window: Window,
+    rules: TradingRules,
+    settings: AnalysisSettings,
+    seed: Sequence[int],
 ) -> Iterator[Simulation]:
     """Only what observes features has any."""
     if isinstance(strategy, FrozenPolicy):
@@ -136,5 +148,5 @@ def _feature_noise(
             yield feature_noise(strategy, panel, window, rules, share, settings.noise_paths, generator)
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, *name.encode()])
+def _generator(seed: Sequence[int], name: str) -> np.random.Generator:
+    return np.random.default_rng([*seed, *name.encode()])

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from wealtharena.core.panel import FloatArray, MarketPanel
+from wealtharena.core.panel import MarketPanel
 from wealtharena.evaluation.monte_carlo.blocks import IntArray
+from wealtharena.evaluation.nights import nights_of
 
 _PER_SESSION = (
     "features", "open", "close", "tradable", "observed", "delisted", "dollar_volume", "volatility", "dividend",
@@ -38,11 +39,3 @@ def in_sequence(panels: Sequence[MarketPanel]) -> tuple[MarketPanel, IntArray]:
         accrual_days=np.concatenate([nights_of(panel) for panel in panels]),
         **arrays,
     ), ends
-
-
-def nights_of(panel: MarketPanel) -> FloatArray:
-    """(T,) days of interest between the close before and the open of each session; 0 before the first."""
-    if panel.accrual_days is not None:
-        return panel.accrual_days
-    days = panel.dates.astype("datetime64[D]").astype(np.int64)
-    return np.append(0.0, np.diff(days).astype(np.float64))
