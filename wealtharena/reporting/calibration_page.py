@@ -3,21 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
 from wealtharena.core.panel import FloatArray
 from wealtharena.evaluation.calibration import Comparison, Curves, FittedMarket
-from wealtharena.reporting.display import figure, number, percent
+from wealtharena.reporting.figures import Figure, json_numbers
+from wealtharena.reporting.page import plotly_js, render_page, resource, script_json
 
-Figure = dict[str, Any]
-_PACKAGE = "wealtharena.reporting"
 # A fact that misses by more lies beyond the edge of the chart; the table has it.
 _WIDEST = 20.0
 
@@ -42,24 +39,17 @@ class CalibrationPage:
 
 def render_calibration(page: CalibrationPage) -> str:
     """The page as HTML, with styles, plotly.js and data inside. Equal data give equal text; every text is escaped."""
-    from plotly.offline import get_plotlyjs
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters.update({item.__name__: item for item in (figure, number, percent)})
     figures: dict[str, Figure] = {}
     for item in page.comparisons:
         figures[f"facts-{item.name}"] = _facts_chart(item)
         figures[f"size-{item.name}"] = _curves_chart(item.size_autocorrelation, "lag, sessions", "autocorrelation")
         figures[f"tails-{item.name}"] = _curves_chart(item.tails, "standard deviations", "share beyond", log=True)
-    data = json.dumps(figures, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        data = data.replace(sign, f"\\u{ord(sign):04x}")
-    return environment.from_string(_resource("calibration.html.jinja")).render(
+    return render_page(
+        "calibration.html.jinja",
         page=page,
         figures=figures,
-        style=Markup(_resource("report.css")),  # noqa: S704 - our own file
-        chart_json=Markup(data),  # noqa: S704 - escaped above
-        scripts=[Markup(get_plotlyjs()), Markup(_resource("charts.js.jinja"))],  # noqa: S704 - plotly's and our own
+        chart_json=script_json(figures),
+        scripts=[Markup(plotly_js()), Markup(resource("charts.js.jinja"))],  # noqa: S704 - plotly's and our own
     )
 
 
@@ -112,10 +102,10 @@ def _facts_chart(comparison: Comparison) -> Figure:
             "type": "scatter",
             "mode": "markers",
             "name": name,
-            "x": _numbers(middle),
-            "y": _numbers(places + offset),
+            "x": json_numbers(middle),
+            "y": json_numbers(places + offset),
             "marker": {"color": colour, "size": 9},
-            "error_x": bars | {"array": _numbers(high - middle), "arrayminus": _numbers(middle - low)},
+            "error_x": bars | {"array": json_numbers(high - middle), "arrayminus": json_numbers(middle - low)},
             "text": [f"{fact}: {one:.4g} ({two:.4g} to {three:.4g})" for fact, (one, two, three) in zip(
                 names, figures, strict=True
             )],
@@ -137,13 +127,13 @@ def _facts_chart(comparison: Comparison) -> Figure:
 def _curves_chart(curves: Curves, x_title: str, y_title: str, *, log: bool = False) -> Figure:
     # On a logarithmic axis 0 has no place: such points are left out.
     least = 1e-9 if log else -np.inf
-    band = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "x": _numbers(curves.x), "hoverinfo": "skip"}
+    band = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "x": json_numbers(curves.x), "hoverinfo": "skip"}
     low = np.maximum(curves.simulated_low, 1e-6) if log else curves.simulated_low
     traces = [
-        {**band, "y": _numbers(low), "showlegend": False},
+        {**band, "y": json_numbers(low), "showlegend": False},
         {
             **band,
-            "y": _numbers(np.maximum(curves.simulated_high, low)),
+            "y": json_numbers(np.maximum(curves.simulated_high, low)),
             "fill": "tonexty",
             "fillcolor": "var(--agent-fill)",
             "name": "90 % of simulated markets",
@@ -159,14 +149,10 @@ def _curves_chart(curves: Curves, x_title: str, y_title: str, *, log: bool = Fal
     return {"data": traces, "layout": layout}
 
 
-def _above(least: float, values: FloatArray) -> FloatArray:
-    return np.where(values > least, values, np.nan)
-
-
 def _line(name: str, x: ArrayLike, y: ArrayLike, colour: str) -> Figure:
     line = {"color": colour, "width": 2.0}
     return {
-        "type": "scatter", "mode": "lines", "name": name, "x": _numbers(x), "y": _numbers(y), "line": line,
+        "type": "scatter", "mode": "lines", "name": name, "x": json_numbers(x), "y": json_numbers(y), "line": line,
         "hovertemplate": "%{y:.4g}",
     }  # fmt: skip
 
@@ -189,14 +175,3 @@ def _layout(height: int, x_title: str, y_title: str) -> Figure:
         "xaxis": {**axis, "title": {"text": x_title}},
         "yaxis": {**axis, "title": {"text": y_title}},
     }
-
-
-def _numbers(values: ArrayLike) -> list[float | None]:
-    """Five significant digits, None where not finite: small files, valid JSON."""
-    return [
-        float(f"{value:.5g}") if np.isfinite(value) else None for value in np.asarray(values, dtype=np.float64).tolist()
-    ]
-
-
-def _resource(name: str) -> str:
-    return resources.files(_PACKAGE).joinpath(name).read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.reporting.display import percent
@@ -109,7 +109,7 @@ def iso_days(dates: DateArray) -> list[str]:
     return [str(day) for day in np.asarray(dates).astype("datetime64[D]")]
 
 
-def json_numbers(values: FloatArray) -> list[float | None]:
+def json_numbers(values: ArrayLike) -> list[float | None]:
     """Rounded to a few significant digits, None where not finite: small files, valid JSON."""
     return [
         float(f"{value:.{_SIGNIFICANT_DIGITS}g}") if np.isfinite(value) else None
