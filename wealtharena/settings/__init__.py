@@ -1,6 +1,6 @@
 """Settings: frozen models, loaded from profiles, variables and the command line."""
 
-from wealtharena.settings.identity import settings_hash
+from wealtharena.settings.identity import decisive_settings, settings_hash
 from wealtharena.settings.loading import CONFIG_FOLDER, USUAL_KEYS, load_settings
 from wealtharena.settings.models import (
     AccessSettings,
@@ -70,6 +70,7 @@ __all__ = [
     "WarehouseSettings",
     "WindowSettings",
     "YahooSettings",
+    "decisive_settings",
     "load_settings",
     "settings_hash",
 ]

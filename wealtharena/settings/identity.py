@@ -9,12 +9,17 @@ from wealtharena.settings.models import AccessSettings, Settings
 # is named, so that a night is the same whether its date was given or found.
 _ACCESS = set(AccessSettings.model_fields) - {"base_url"}
 _LEFT_OUT: dict[str, Any] = {
-    **dict.fromkeys(("home", "mlflow", "prefect", "warehouse", "log_level", "profile"), True),
+    **dict.fromkeys(("home", "report", "mlflow", "prefect", "warehouse", "log_level", "profile"), True),
     "run": {"as_of"},
     "vendors": {"batch_size": True, **dict.fromkeys(("yahoo", "alpha_vantage", "fred", "coingecko", "rest"), _ACCESS)},
 }
 
 
 def settings_hash(settings: Settings) -> str:
-    """SHA-256 over every setting that can change a result of a given date."""
-    return hash_json(settings.model_dump(mode="json", exclude=_LEFT_OUT))
+    """SHA-256 over every setting that can change a result of a given date: over ``decisive_settings``."""
+    return hash_json(decisive_settings(settings))
+
+
+def decisive_settings(settings: Settings) -> dict[str, Any]:
+    """Every setting that can change a result of a given date, as JSON knows it; no secrets are among them."""
+    return settings.model_dump(mode="json", exclude=_LEFT_OUT)

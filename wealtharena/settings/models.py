@@ -727,6 +727,14 @@ class PromotionSettings(Section):
         return self
 
 
+class ReportSettings(Section):
+    """What is written for people every night."""
+
+    tear_sheets: Literal["all", "held_out", "none"] = "all"
+    """``all``: a tear sheet of each agent's held-out window and of each lane's walk-forward history, which is drawn
+    again only when it changed; ``held_out``: without the histories; ``none``: no tear sheets."""
+
+
 class MlflowSettings(Section):
     """Experiment tracking and model registry."""
 
@@ -851,6 +859,8 @@ class Settings(Section):
     """Simulations and attribution."""
     promotion: PromotionSettings = PromotionSettings()
     """The gate."""
+    report: ReportSettings = ReportSettings()
+    """The morning's report."""
     mlflow: MlflowSettings = MlflowSettings()
     """Tracking and registry."""
     prefect: PrefectSettings = PrefectSettings()
