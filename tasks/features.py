@@ -80,6 +80,13 @@ def load_panel(night: Night, asset_class: AssetClass) -> MarketPanel:
     return _assemble(night, asset_class, features, bars, tables, macro)
 
 
+def load_bars(night: Night, asset_class: AssetClass) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The bars behind the panel of ``load_panel``, and the sector of each symbol."""
+    receipt = finished(night, STAGE, FeaturesReceipt)[str(asset_class)]
+    members = _read_own(night, receipt.instruments, asset_class)
+    return _read(night, receipt.bars), dict(zip(members["symbol"], members["sector"], strict=True))
+
+
 def _compute(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> FeaturesReceipt:
     own = collected[str(asset_class)]
     bars = _read(night, own.core)

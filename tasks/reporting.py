@@ -49,6 +49,8 @@ _NIGHT_TABLES = {
     "weights": "out_backtest__weights",
     "metrics": "out_backtest__metrics",
     "curves": "out_training__curves",
+    "simulations": "out_analysis__simulations",
+    "attribution": "out_analysis__attribution",
 }
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from wealtharena.core import TableRef
 from wealtharena.core.panel import DateArray, FloatArray
+from wealtharena.reporting.robustness import RobustnessReport
 
 NAN = float("nan")
 
@@ -162,6 +163,7 @@ class AgentReport:
         learning: the training's progress.
         risk: costs, income and limits of the new policy, or of the champion where there is none.
         training: how the training went, in words.
+        robustness: how the result holds up and where it came from; None where it was not analysed.
     """
 
     name: str
@@ -178,6 +180,7 @@ class AgentReport:
     learning: LearningCurve | None = None
     risk: RiskReport | None = None
     training: str = ""
+    robustness: RobustnessReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

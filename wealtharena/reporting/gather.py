@@ -28,6 +28,7 @@ from wealtharena.reporting.data import (
     Verdict,
     WeightPath,
 )
+from wealtharena.reporting.robustness import gather_robustness
 
 _AMOUNTS = {
     "commission": ("commission_paid", -1.0),
@@ -57,6 +58,7 @@ class NightTables:
         curves: ``out_training__curves``.
         coverage, quarantine: ``core_market__coverage`` and ``core_quality__quarantine``.
         outcomes: ``core_quality__outcomes`` of the last run.
+        simulations, attribution: ``out_analysis__*``; empty without columns where nothing was analysed.
     """
 
     equity: pd.DataFrame
@@ -66,6 +68,8 @@ class NightTables:
     coverage: pd.DataFrame
     quarantine: pd.DataFrame
     outcomes: pd.DataFrame
+    simulations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    attribution: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,9 @@ def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, st
         learning=_learning(tables.curves[tables.curves["agent"] == facts.name]),
         risk=_risk(facts, figures.get(own, {})),
         training=facts.training,
+        robustness=gather_robustness(
+            *(_of(rows, facts.name) for rows in (tables.simulations, tables.attribution, tables.equity))
+        ),
     )
 
 
@@ -169,6 +176,10 @@ def gather_book(weights: Mapping[str, float]) -> tuple[BookPosition, ...]:
         for name, weight in sorted(weights.items())
         if weight
     )
+
+
+def _of(rows: pd.DataFrame, agent: str) -> pd.DataFrame:
+    return rows if rows.empty else rows[rows["agent"] == agent]
 
 
 def _verdict(decision: Mapping[str, Any]) -> Verdict:

@@ -9,6 +9,7 @@ from wealtharena.reporting import charts
 from wealtharena.reporting.data import AgentReport, CurveRole, ReportData, SignalRow, Verdict
 from wealtharena.reporting.figures import Figure
 from wealtharena.reporting.page import csp_hash, plotly_js, render_page, resource, script_json, write_page
+from wealtharena.reporting.robustness import robustness_charts
 from wealtharena.reporting.summary import book_facts, highlights, summary_sentence
 
 SPARKLINE_SIZE = (120, 28)
@@ -50,6 +51,8 @@ def _figures(data: ReportData) -> dict[str, Figure]:
     for agent in data.agents:
         found[f"equity-{agent.name}"] = charts.equity_chart(agent)
         found[f"weights-{agent.name}"] = charts.weights_chart(agent.weights) if agent.weights else None
+        if agent.robustness:
+            found |= robustness_charts(agent.name, agent.robustness)
         found[f"learning-{agent.name}"] = charts.learning_chart(agent.learning) if agent.learning else None
     return {name: figure for name, figure in found.items() if figure is not None}
 

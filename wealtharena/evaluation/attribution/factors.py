@@ -43,6 +43,15 @@ class FactorModel:
     alpha_standard_error: float
     contributions: dict[str, float]
 
+    def rows(self) -> pd.DataFrame:
+        """scenario (a factor, or ``alpha``), metric (``beta``, ``annual_return``), quantile, value."""
+        rows = [("alpha", "annual_return", "value", self.alpha)]
+        rows.append(("alpha", "annual_return", "standard_error", self.alpha_standard_error))
+        for name, exposure in self.exposures.items():
+            rows.append((name, "beta", "value", exposure.beta))
+            rows.append((name, "beta", "standard_error", exposure.standard_error))
+        return pd.DataFrame(rows, columns=["scenario", "metric", "quantile", "value"])
+
 
 def factor_model(path: SimulationPath, panel: MarketPanel) -> FactorModel:
     """Time-series regression ``r_t - cash_t = alpha + sum_k beta_k f_kt + e_t`` over the sessions of a path.

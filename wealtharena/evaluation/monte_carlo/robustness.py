@@ -25,7 +25,7 @@ from wealtharena.evaluation.monte_carlo.jitter import (
 )
 from wealtharena.evaluation.monte_carlo.market_bootstrap import MarketHistory, bootstrap_markets
 from wealtharena.evaluation.monte_carlo.return_bootstrap import bootstrap_returns
-from wealtharena.evaluation.monte_carlo.simulation import Simulation, simulation_rows
+from wealtharena.evaluation.monte_carlo.simulation import WHOLE, Simulation, simulation_rows
 from wealtharena.evaluation.monte_carlo.strategies import FrozenPolicy, MarketStrategy, Strategy
 from wealtharena.evaluation.windows import Window
 from wealtharena.execution import TradingRules
@@ -60,7 +60,7 @@ class Robustness:
             ("lag", "1 session", "lost_share"): self.lag_loss,
             ("return_bootstrap", "held-out", "mean_block"): self.mean_block,
         }
-        single = [(*place, -1, "value", value) for place, value in found.items() if value is not None]
+        single = [(*place, WHOLE, "value", value) for place, value in found.items() if value is not None]
         return pd.concat([rows, pd.DataFrame(single, columns=rows.columns)], ignore_index=True)
 
 
