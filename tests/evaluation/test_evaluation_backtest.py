@@ -9,7 +9,7 @@ import pytest
 from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import AssetCosts, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation.backtest import backtest_baselines, backtest_policy, backtest_weights
-from wealtharena.evaluation.baselines import BASELINES
+from wealtharena.evaluation.baselines import GENERAL
 from wealtharena.execution import TradingRules
 
 PanelFactory = Callable[..., MarketPanel]
@@ -58,7 +58,7 @@ def test_a_policy_of_ones_is_the_equal_weight_baseline(random_walk: MarketPanel,
 
 def test_every_baseline_runs_over_the_same_sessions(random_walk: MarketPanel, rules: TradingRules) -> None:
     results = backtest_baselines(random_walk, (300, 600), rules)
-    assert list(results) == list(BASELINES)
+    assert list(results) == list(GENERAL)
     assert all(np.array_equal(result.dates, random_walk.dates[300:600]) for result in results.values())
     assert results["cash"].equity.tolist() == [1.0] * 300
 

@@ -5,7 +5,7 @@ are absent. Its snapshots truncate many values instead of rounding them, hence t
 
 Its hedge fund index (``edhec``, 293 months) is at hand in no readable form. Of its snapshots, the probabilistic Sharpe
 ratios, the minimum track records, and the Gaussian and modified losses are reproduced through the moments that they
-imply for the series; the historical losses (.0150 and .0387), Omega (2.8484) and the drawdowns (.2927 and .2059) are not.
+imply for the series; historical losses (.0150 and .0387), Omega (2.8484) and drawdowns (.2927 and .2059) are not.
 """
 
 import math

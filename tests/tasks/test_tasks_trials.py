@@ -23,6 +23,7 @@ from tasks.trials import run_trials, trained_candidate
 from wealtharena.agents.lanes import policy_lanes
 from wealtharena.core.errors import ModelIntegrityError, PipelineError
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines
+from wealtharena.evaluation.baselines import GENERAL
 from wealtharena.execution import TradingRules
 from wealtharena.promotion.score_card import Kind
 from wealtharena.serving.checkpoints import ModelCheckpoint
@@ -31,7 +32,7 @@ from wealtharena.settings import Settings
 from wealtharena.tracking import ModelRegistry, Tracker
 
 LIMIT = Settings().risk.max_weight
-BASELINES = {"equal_weight", "cash", "time_series_momentum"}
+BASELINES = set(GENERAL)
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,16 @@
 """Backtests over one window: a policy, given weights or the baselines, through the execution kernel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from wealtharena.agents import Policy
-from wealtharena.core.errors import DataWindowError
+from wealtharena.core.errors import DataWindowError, SettingsError, unknown_name
 from wealtharena.core.panel import DateArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.envs.simulation import SimulationPath, run_policy, run_weights
-from wealtharena.evaluation.baselines import BASELINES
+from wealtharena.evaluation.baselines import BASELINES, GENERAL
 from wealtharena.evaluation.metrics import Metrics, summarise
 from wealtharena.evaluation.windows import Window
 from wealtharena.execution import TradingRules
@@ -163,12 +164,22 @@ def backtest_weights(
     return _result(Trading(path, panel, rules), name)
 
 
-def backtest_baselines(panel: MarketPanel, window: Window, rules: TradingRules) -> dict[str, BacktestResult]:
-    """Every baseline over a window, by name, under the same limits and costs."""
-    return {
-        name: backtest_weights(baseline(panel, rules), panel, window, rules, name)
-        for name, baseline in BASELINES.items()
-    }
+def backtest_baselines(
+    panel: MarketPanel, window: Window, rules: TradingRules, names: Sequence[str] = GENERAL
+) -> dict[str, BacktestResult]:
+    """Baselines over a window, by name and in the order asked for, under the same limits and costs.
+
+    Args:
+        names: keys of ``BASELINES``, see ``baselines_of``; the general ones by default.
+
+    Raises:
+        SettingsError: there is no such baseline.
+        DataWindowError: as for ``backtest_weights``.
+    """
+    for name in names:
+        if name not in BASELINES:
+            raise SettingsError(unknown_name("baseline", name, BASELINES))
+    return {name: backtest_weights(BASELINES[name](panel, rules), panel, window, rules, name) for name in names}
 
 
 class _Watched:

@@ -7,6 +7,7 @@ COMMODITIES = MarketSpec(
     asset_class=AssetClass.COMMODITIES,
     agent="commodities",
     style="trend",
+    rule="moving_average_trend",
     indicators=(
         "return_5",
         "return_21",

@@ -7,6 +7,7 @@ CRYPTO = MarketSpec(
     asset_class=AssetClass.CRYPTO,
     agent="crypto",
     style="volatility",
+    rule="volatility_targeted_trend",
     indicators=(
         "return_1",
         "return_5",

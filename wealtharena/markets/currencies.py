@@ -11,6 +11,7 @@ CURRENCIES = MarketSpec(
     asset_class=AssetClass.CURRENCIES,
     agent="currencies",
     style="carry and trend",
+    rule="carry",
     indicators=(
         "return_1",
         "return_5",

@@ -7,6 +7,7 @@ ETFS = MarketSpec(
     asset_class=AssetClass.ETFS,
     agent="etfs",
     style="sector rotation",
+    rule="sector_momentum",
     indicators=(
         "return_5",
         "return_21",

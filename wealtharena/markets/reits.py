@@ -7,6 +7,7 @@ REITS = MarketSpec(
     asset_class=AssetClass.REITS,
     agent="reits",
     style="mean reversion and rates",
+    rule="short_term_reversal",
     indicators=(
         "return_1",
         "return_5",

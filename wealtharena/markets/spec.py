@@ -14,6 +14,7 @@ class MarketSpec:
         asset_class: key in ``MARKETS``.
         agent: name of the agent that trades it.
         style: what its indicators look for, in words for a person.
+        rule: key of ``BASELINES``: the simple rule of its style, which its agent has to beat.
         indicators: keys of ``INDICATORS`` and ``CROSS_SECTIONS`` that its agent observes, in this order.
         observes_macro: whether its agent observes macro features, where the settings allow them. Equal for all symbols,
             they only time the class as a whole, and persistent series are easily fitted to chance. Ridge regression on
@@ -26,6 +27,7 @@ class MarketSpec:
     asset_class: AssetClass
     agent: str
     style: str
+    rule: str
     indicators: tuple[str, ...]
     observes_macro: bool = False
     annualisation: int = 252

@@ -7,6 +7,7 @@ STOCKS = MarketSpec(
     asset_class=AssetClass.STOCKS,
     agent="stocks",
     style="momentum",
+    rule="cross_sectional_momentum",
     indicators=(
         "return_1",
         "return_5",
