@@ -180,5 +180,5 @@ def test_a_network_for_other_assets_than_the_models_is_refused(
 
 def test_an_unknown_baseline_is_refused(tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
     folder = make_bundle(tmp_path / "m", baseline_card(baseline="astrology"))
-    with pytest.raises(ModelIntegrityError, match=r"baseline must be one of cash, equal_weight.*got 'astrology'"):
+    with pytest.raises(ModelIntegrityError, match=r"baseline must be one of carry, cash, .*got 'astrology'"):
         load_model(folder)
