@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
+from tasks.markets import tables_behind
 from tasks.night import Night
 from tasks.receipts import finished
 from tasks.tracking import register, start_agent_run
@@ -12,7 +13,7 @@ from wealtharena.core.hashing import hash_json
 from wealtharena.execution import TradingRules
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
-from wealtharena.settings import settings_hash
+from wealtharena.settings import decisive_settings, settings_hash
 from wealtharena.tracking import Tracker
 
 
@@ -32,7 +33,9 @@ def register_baseline(night: Night, agent: str, baseline: str) -> str:
         seed=night.settings.seed,
     )
     store = ModelCheckpoint(night.settings.home)
-    ref = store.save_checkpoint(agent, f"{night.night_id}-baseline-{baseline}", card, None, datetime.now(UTC))
+    name = f"{night.night_id}-baseline-{baseline}"
+    made_with = decisive_settings(night.settings), tables_behind(night, agent)
+    ref = store.save_checkpoint(agent, name, card, None, datetime.now(UTC), *made_with)
     run_id = start_agent_run(Tracker(night.settings), night, agent, data_version)
     version = register(night, lane, ref, run_id)
     Tracker(night.settings).finish(run_id)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from tasks.features import load_panel
+from tasks.features import STAGE as FEATURES
+from tasks.features import FeaturesReceipt, load_panel
 from tasks.night import Night
+from tasks.receipts import finished
 from wealtharena.agents.specs import AGENTS
-from wealtharena.core import MarketPanel
+from wealtharena.core import MarketPanel, TableRef
 from wealtharena.core.errors import SettingsError
 from wealtharena.evaluation.windows import Windows, split_windows
 from wealtharena.execution import TradingRules
@@ -40,6 +42,15 @@ def agent_market(night: Night, lane: str) -> Market:
     panel = load_panel(night, asset_class)
     windows = split_windows(panel, night.settings.windows, agent)
     return Market(panel, windows, TradingRules.from_settings(night.settings, lane))
+
+
+def tables_behind(night: Night, agent: str) -> dict[str, int]:
+    """Version by name of every warehouse table that an agent's market is assembled from; all for the meta-agent."""
+    ready = finished(night, FEATURES, FeaturesReceipt)
+    own = AGENTS[agent].asset_class
+    receipts = [ready[str(own)]] if own is not None else list(ready.values())
+    refs = [vars(receipt).values() for receipt in receipts]
+    return {ref.name: ref.version for values in refs for ref in values if isinstance(ref, TableRef)}
 
 
 def rules_for(night: Night, model: ServedModel) -> TradingRules:

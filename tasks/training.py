@@ -13,7 +13,7 @@ from typing import Any
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.ledger import append_trials, seed_trials
-from tasks.markets import agent_market
+from tasks.markets import agent_market, tables_behind
 from tasks.night import Night
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
@@ -29,7 +29,7 @@ from wealtharena.serving.bundle import verify_bundle
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.serving.model import ServedModel, load_model
-from wealtharena.settings import settings_hash
+from wealtharena.settings import decisive_settings, settings_hash
 from wealtharena.tracking import Tracker
 from wealtharena.training.cluster import OnProgress, TrainingQueue, cores_needed, expected_cost, submit_training
 from wealtharena.training.curves import curves_frame
@@ -328,7 +328,8 @@ def _write_bundle(
     )
     name = f"{night.night_id}-{lane.name}-{result.weights_hash[:8]}"
     store = ModelCheckpoint(night.settings.home)
-    return store.save_checkpoint(lane.agent, name, card, job.output_dir, datetime.now(UTC))
+    made_with = decisive_settings(night.settings), tables_behind(night, lane.agent)
+    return store.save_checkpoint(lane.agent, name, card, job.output_dir, datetime.now(UTC), *made_with)
 
 
 def _tidy(job: TrainingJob) -> None:

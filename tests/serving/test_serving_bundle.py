@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 from serving_models import CREATED, RULES, baseline_card, policy_card
 
 from wealtharena.core.errors import ModelIntegrityError
-from wealtharena.core.hashing import hash_file
-from wealtharena.serving.bundle import checkpoint_ref, created_at, read_manifest, verify_bundle, write_bundle
+from wealtharena.core.hashing import hash_file, hash_json
+from wealtharena.serving.bundle import (
+    checkpoint_ref,
+    created_at,
+    data_versions,
+    read_manifest,
+    read_settings,
+    verify_bundle,
+    write_bundle,
+)
 from wealtharena.serving.manifest import ModelKind
+from wealtharena.settings import Settings, decisive_settings
 
 
 def test_a_written_bundle_verifies_and_says_what_it_is(bundle: Path) -> None:
@@ -84,6 +93,113 @@ def test_a_baseline_needs_no_network(tmp_path: Path) -> None:
     manifest = verify_bundle(tmp_path / "a")
     assert manifest.model.kind is ModelKind.BASELINE
     assert manifest.files == {}
+
+
+SETTINGS = {"seed": 1, "agents": {"stocks": {"algorithm": "PPO"}}}
+
+
+def documented(folder: Path, content: Path, distance: object = 3e-7, **changes: object) -> Path:
+    """A bundle with the settings and the parity figure that a training leaves."""
+    (content / "parity.json").write_text(json.dumps({"max_abs_difference": distance, "observations": 126}))
+    card = policy_card(**({"settings_hash": hash_json(SETTINGS)} | changes))
+    write_bundle(folder, card, content, CREATED, SETTINGS, {"core_stocks__daily_bars": 7})
+    return folder
+
+
+def test_a_bundle_says_with_what_it_was_made(tmp_path: Path, training_output: Path) -> None:
+    folder = documented(tmp_path / "a", training_output)
+    manifest = verify_bundle(folder)
+    assert {"settings.json", "parity.json"} <= set(manifest.files)
+    assert read_settings(folder) == SETTINGS
+    assert data_versions(folder) == {"core_stocks__daily_bars": 7}
+
+
+def test_table_versions_do_not_change_the_hash_as_equal_data_may_have_others(
+    tmp_path: Path, training_output: Path
+) -> None:
+    refs = [
+        write_bundle(tmp_path / name, policy_card(), training_output, CREATED, None, {"core_stocks__daily_bars": k})
+        for k, name in enumerate("ab")
+    ]
+    assert refs[0].bundle_hash == refs[1].bundle_hash
+
+
+def test_bundles_of_before_lack_settings_and_table_versions(bundle: Path) -> None:
+    assert data_versions(bundle) == {}
+    with pytest.raises(ModelIntegrityError, match=r"settings\.json: missing"):
+        read_settings(bundle)
+
+
+def test_settings_that_are_not_those_of_the_card_are_refused(tmp_path: Path, training_output: Path) -> None:
+    with pytest.raises(ModelIntegrityError, match=f"settings.json: must be the settings with the hash {'5' * 64}, got"):
+        documented(tmp_path / "a", training_output, settings_hash="5" * 64)
+    assert list(tmp_path.glob("a")) == []
+
+
+@pytest.mark.parametrize("distance", [1.1e-5, -1.0, None, "0", float("nan")])
+def test_a_policy_that_repeats_torch_too_loosely_is_refused(
+    tmp_path: Path, training_output: Path, distance: object
+) -> None:
+    with pytest.raises(ModelIntegrityError, match=r"max_abs_difference from torch must be in \[0, 1e-05\], got"):
+        documented(tmp_path / "a", training_output, distance)
+
+
+def rewrite(folder: Path, name: str, text: str) -> None:
+    """Alters a file and its hash in the manifest, as one who knows the format would."""
+    (folder / name).write_text(text)
+    values = json.loads((folder / "manifest.json").read_text())
+    values["files"][name] = hash_file(folder / name)
+    (folder / "manifest.json").write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("settings.json", "{}", r"settings\.json: must be the settings with the hash"),
+        ("settings.json", "[]", r"settings\.json: must be a JSON object, got list"),
+        ("parity.json", '{"max_abs_difference": 0.1}', r"parity\.json: max_abs_difference from torch must be in"),
+        ("parity.json", "{", r"parity\.json: must be readable JSON"),
+    ],
+)
+def test_altered_documents_are_found_out_by_what_they_say_too(
+    tmp_path: Path, training_output: Path, name: str, text: str, message: str
+) -> None:
+    folder = documented(tmp_path / "a", training_output)
+    rewrite(folder, name, text)
+    with pytest.raises(ModelIntegrityError, match=message):
+        verify_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "parity.json"])
+@pytest.mark.parametrize("fault", ["removed", "truncated", "linked", "added"])
+def test_damaged_documents_are_refused_by_name(
+    tmp_path: Path, training_output: Path, name: str, fault: str, bundle: Path
+) -> None:
+    folder = documented(tmp_path / "a", training_output)
+    path = folder / name
+    if fault == "added":
+        shutil.copy(path, bundle / name)
+        folder, message = bundle, "not listed in manifest.json"
+    elif fault == "linked":
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+        message = "a bundle must hold regular files only"
+    elif fault == "removed":
+        path.unlink()
+        message = "listed in manifest.json but missing"
+    else:
+        path.write_bytes(path.read_bytes()[:-3])
+        message = "must have SHA-256"
+    with pytest.raises(ModelIntegrityError, match=f"{name}: {message}"):
+        verify_bundle(folder)
+
+
+def test_no_secret_is_among_the_settings_that_are_kept() -> None:
+    keys = {"fred": {"api_key": "k-1"}, "rest": {"api_key": "k-2"}, "coingecko": {"api_key": "k-3"}}
+    values = {"vendors": keys, "mlflow": {"password": "k-4", "tracking_uri": "http://u:k-5@host"}}
+    kept = json.dumps(decisive_settings(Settings.model_validate(values)))
+    assert "k-" not in kept
+    assert "*" not in kept
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "created.json"])

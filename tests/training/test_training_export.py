@@ -88,3 +88,24 @@ def test_a_network_whose_export_is_not_itself_is_refused(tmp_path: Path) -> None
 
     with pytest.raises(TrainingError, match=r"exported scores must equal torch's to 1e-05, differ by 0\.\d+"):
         export_policy(Moody(NetworkSpec(3, (4,)), low=0.0, bounded=True), 7, tmp_path / "policy.onnx")
+
+
+@pytest.mark.parametrize("head", ["bounded", "levels", "values"])
+def test_the_distance_from_torch_is_measured_on_what_the_policy_met(tmp_path: Path, head: str) -> None:
+    recorded = observations(300, ASSETS, 13)
+    parity = export_policy(made(Network.FEED_FORWARD, head), 13, tmp_path / "policy.onnx", recorded)
+    assert (parity.observations, parity.tolerance, parity.ties) == (300, 1e-5, 0)
+    assert 0.0 <= parity.max_abs_difference <= 1e-5
+
+
+def test_another_level_counts_as_a_tie_only_where_two_levels_are_equally_good(tmp_path: Path) -> None:
+    policy = made(Network.FEED_FORWARD, "levels")
+    rows = torch.from_numpy(observations(50, ASSETS, 13))
+    logits, _ = policy._logits(rows)  # type: ignore[union-attr, operator]
+    first, second = logits.topk(2, dim=-1).values.unbind(-1)
+    expected = (first - second) / logits.abs().amax(-1).clamp(min=1.0)
+    torch.testing.assert_close(policy.leads(rows), expected)  # type: ignore[union-attr]
+    with torch.no_grad():
+        for parameter in policy.head.parameters():  # type: ignore[union-attr]
+            parameter.zero_()
+    assert float(policy.leads(rows).abs().max()) == 0.0  # type: ignore[union-attr]

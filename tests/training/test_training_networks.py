@@ -1,5 +1,6 @@
 """Every network and action space trains, and the policy that comes out is one and the same wherever it runs."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,9 @@ def test_what_was_validated_is_what_is_exported_and_what_the_checkpoint_holds(
     job = make_job_in(tmp_path / "out", algorithm, network=network, actions=actions, window=2, env_steps=256)
     result = train_policy(job)
     exported, restored = OnnxPolicy(result.policy), load_policy(result.checkpoint)
+    parity = json.loads(result.policy.with_name("parity.json").read_text())
+    assert parity["observations"] > 0
+    assert parity["max_abs_difference"] <= 1e-5
     panel, how = job.panel_validation, {"window": 2, "actions": actions}
     paths = [
         run_policy(policy.act, panel, 2, len(panel.dates) - 1, job.rules, **how) for policy in (exported, restored)

@@ -1,9 +1,11 @@
 """Model bundles: folders whose every byte is vouched for by a manifest.
 
-A bundle holds ``manifest.json`` (see ``Manifest``), ``policy.onnx`` for a trained policy, whatever else the training
-left (``training.json``, ``timings.json``, an RLlib checkpoint under ``rllib/``), and ``created.json``. What differs
-between two runs of one training (the moment of creation, timings, RLlib's pickles) is vouched for by ``created.json``;
-everything else by the manifest, whose hash is the bundle's: equal trainings, equal bundle hash. Nothing here unpickles.
+A bundle holds ``manifest.json`` (see ``Manifest``), ``settings.json`` (what the model was made with), ``policy.onnx``
+and ``parity.json`` (how closely it repeats torch) for a trained policy, whatever else the training left
+(``training.json``, ``timings.json``, an RLlib checkpoint under ``rllib/``), and ``created.json``. What differs between
+two runs of one training (the moment of creation, timings, table versions, RLlib's pickles) is vouched for by
+``created.json``; everything else by the manifest, whose hash is the bundle's: equal trainings, equal bundle hash.
+Nothing here unpickles.
 """
 
 import json
@@ -19,16 +21,26 @@ from pydantic import BaseModel, ValidationError
 
 from wealtharena.core import CheckpointRef
 from wealtharena.core.errors import ModelIntegrityError
-from wealtharena.core.hashing import hash_file
+from wealtharena.core.hashing import hash_file, hash_json
 from wealtharena.serving.manifest import FORMAT_VERSION, CreationRecord, Manifest, ModelCard
 
 MANIFEST_FILE = "manifest.json"
 CREATED_FILE = "created.json"
+SETTINGS_FILE = "settings.json"
+PARITY_FILE = "parity.json"
+PARITY_TOLERANCE = 1e-5
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
-def write_bundle(folder: Path, card: ModelCard, content: Path | None, created_at: datetime) -> CheckpointRef:
+def write_bundle(
+    folder: Path,
+    card: ModelCard,
+    content: Path | None,
+    created_at: datetime,
+    settings: Mapping[str, object] | None = None,
+    data_versions: Mapping[str, int] | None = None,
+) -> CheckpointRef:
     """Makes ``folder`` a bundle of everything under ``content``; ``folder`` appears whole or not at all.
 
     Equal card and content give equal bundle hashes. A bundle of that name is replaced, or left alone if it is the same.
@@ -38,9 +50,12 @@ def write_bundle(folder: Path, card: ModelCard, content: Path | None, created_at
         card: what the model is.
         content: folder with ``policy.onnx`` and further files, copied as they are; None for a baseline.
         created_at: moment of creation with its time zone, for ordering only.
+        settings: what ``card.settings_hash`` is the hash of (see ``decisive_settings``); kept as ``settings.json``.
+        data_versions: version by name of every warehouse table that the data were read from.
 
     Raises:
-        ModelIntegrityError: the content lacks the policy, holds a link, or uses a name that bundles reserve.
+        ModelIntegrityError: the content lacks the policy, holds a link, or uses a name that bundles reserve; the
+            settings are not those of the card; or the policy repeats torch too loosely.
     """
     if created_at.tzinfo is None:
         raise ModelIntegrityError(f"{folder}: created_at must carry a time zone, got {created_at.isoformat()}")
@@ -50,15 +65,21 @@ def write_bundle(folder: Path, card: ModelCard, content: Path | None, created_at
         staging.chmod(0o755)
         if content is not None:
             shutil.copytree(content, staging, symlinks=True, dirs_exist_ok=True)
+        if settings is not None:
+            text = json.dumps(settings, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+            (staging / SETTINGS_FILE).write_text(text, encoding="utf-8")
         names = sorted(_present_files(staging))
         for name in names:
             _check_name(staging, name)
         lasting = {name: hash_file(staging / name) for name in names if not _is_volatile(name)}
         volatile = {name: hash_file(staging / name) for name in names if _is_volatile(name)}
         manifest = _validated(Manifest, folder, {"model": card.model_dump(mode="json"), "files": lasting})
-        record = _validated(CreationRecord, folder, {"created_at": created_at.isoformat(), "files": volatile})
+        made: dict[str, object] = {"created_at": created_at.isoformat(), "files": volatile}
+        made["data_versions"] = dict(data_versions or {})
+        record = _validated(CreationRecord, folder, made)
         (staging / MANIFEST_FILE).write_text(_canonical(manifest), encoding="utf-8")
         (staging / CREATED_FILE).write_text(_canonical(record), encoding="utf-8")
+        _check_documents(staging, manifest)
         _put_in_place(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -74,9 +95,9 @@ def verify_bundle(folder: Path, bundle_hash: str = "") -> Manifest:
             not cover ``created.json``, hence not the RLlib checkpoint, which serving never reads.
 
     Raises:
-        ModelIntegrityError: a file is missing, altered, unlisted, a link, or badly named; or the manifest is
-            unreadable, of another format version, or not the one that ``bundle_hash`` names. The message names file
-            and rule.
+        ModelIntegrityError: a file is missing, altered, unlisted, a link, or badly named; the manifest is unreadable,
+            of another format version, or not the one that ``bundle_hash`` names; the settings are not those that the
+            card names; or the policy repeats torch too loosely. The message names file and rule.
     """
     manifest = read_manifest(folder)
     actual_hash = hash_file(folder / MANIFEST_FILE)
@@ -91,6 +112,7 @@ def verify_bundle(folder: Path, bundle_hash: str = "") -> Manifest:
     unlisted = sorted(present - set(manifest.files) - set(listed[CREATED_FILE]) - set(listed))
     if unlisted:
         raise ModelIntegrityError(f"{folder / unlisted[0]}: not listed in {MANIFEST_FILE}")
+    _check_documents(folder, manifest)
     return manifest
 
 
@@ -116,6 +138,24 @@ def created_at(folder: Path) -> datetime:
         ModelIntegrityError: the record is missing or unreadable.
     """
     return _read_record(folder).created_at
+
+
+def read_settings(folder: Path) -> dict[str, object]:
+    """The settings that the model was made with; of a bundle that ``verify_bundle`` has found intact.
+
+    Raises:
+        ModelIntegrityError: the bundle has none, as before they were kept.
+    """
+    return _read_object(folder / SETTINGS_FILE)
+
+
+def data_versions(folder: Path) -> dict[str, int]:
+    """Version by name of the warehouse tables that the model's data were read from; none in bundles of before.
+
+    Raises:
+        ModelIntegrityError: the record is missing or unreadable.
+    """
+    return dict(_read_record(folder).data_versions)
 
 
 def checkpoint_ref(folder: Path) -> CheckpointRef:
@@ -174,6 +214,23 @@ def _verify_files(folder: Path, source: str, files: Mapping[str, str], present: 
 def _is_volatile(name: str) -> bool:
     """Whether two runs of one training may leave different bytes: RLlib pickles clocks and addresses."""
     return name == "timings.json" or name.startswith("rllib/")
+
+
+def _check_documents(folder: Path, manifest: Manifest) -> None:
+    """What the files say must fit the card; bundles of before lack them."""
+    if SETTINGS_FILE in manifest.files:
+        actual, expected = hash_json(_read_object(folder / SETTINGS_FILE)), manifest.model.settings_hash
+        if actual != expected:
+            raise ModelIntegrityError(
+                f"{folder / SETTINGS_FILE}: must be the settings with the hash {expected}, got {actual}"
+            )
+    if PARITY_FILE in manifest.files:
+        distance = _read_object(folder / PARITY_FILE).get("max_abs_difference")
+        if not isinstance(distance, float | int) or not 0.0 <= distance <= PARITY_TOLERANCE:
+            raise ModelIntegrityError(
+                f"{folder / PARITY_FILE}: max_abs_difference from torch must be in [0, {PARITY_TOLERANCE}], "
+                f"got {_short(distance)}"
+            )
 
 
 def _short(value: object) -> str:

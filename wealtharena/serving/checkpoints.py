@@ -1,5 +1,6 @@
 """Checkpoints on disk: every bundle that a night has written, champion or not."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,14 @@ class ModelCheckpoint:
         return load_model(Path(readable[0]["path"]))
 
     def save_checkpoint(
-        self, agent: str, name: str, card: ModelCard, content: Path | None, created_at: datetime
+        self,
+        agent: str,
+        name: str,
+        card: ModelCard,
+        content: Path | None,
+        created_at: datetime,
+        settings: Mapping[str, object] | None = None,
+        data_versions: Mapping[str, int] | None = None,
     ) -> CheckpointRef:
         """Writes a bundle; see ``write_bundle``.
 
@@ -59,7 +67,7 @@ class ModelCheckpoint:
         """
         if card.agent != resolve_agent(agent).name:
             raise ModelIntegrityError(f"checkpoint {name!r} of {agent!r}: the card must name it, got {card.agent!r}")
-        return write_bundle(self._folder(agent, name), card, content, created_at)
+        return write_bundle(self._folder(agent, name), card, content, created_at, settings, data_versions)
 
     def _folder(self, agent: str, name: str) -> Path:
         if not name or name != Path(name).name or name.startswith("."):

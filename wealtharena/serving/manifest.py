@@ -116,3 +116,5 @@ class CreationRecord(_Record):
     """Moment of creation."""
     files: dict[str, Sha256]
     """SHA-256 by relative path of the RLlib checkpoint's files and of the timings."""
+    data_versions: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """Version by name of the warehouse tables that the data were read from: equal data may have other numbers."""

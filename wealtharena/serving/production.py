@@ -46,6 +46,16 @@ class ProductionModelManager:
         self._models[name] = model
         return model
 
+    def load_all(self) -> dict[str, ServedModel]:
+        """The present champion of every agent that has one, verified, by agent.
+
+        Raises:
+            RegistryError: there is no registry.
+            ModelIntegrityError: a champion's bundle is not as it was registered.
+        """
+        present = ChampionRegistry(self._home, self._tracking_uri).agents_with_champion()
+        return {name: self.load_agent_model(name) for name in AGENTS if name in present}
+
     def get_model_prediction(
         self,
         agent: str,

@@ -9,7 +9,9 @@ from wealtharena.settings.models import AccessSettings, Settings
 # is named, so that a night is the same whether its date was given or found.
 _ACCESS = set(AccessSettings.model_fields) - {"base_url"}
 _LEFT_OUT: dict[str, Any] = {
-    **dict.fromkeys(("home", "report", "mlflow", "prefect", "warehouse", "log_level", "profile"), True),
+    **dict.fromkeys(
+        ("home", "report", "registry", "drift", "mlflow", "prefect", "warehouse", "log_level", "profile"), True
+    ),
     "run": {"as_of"},
     "vendors": {"batch_size": True, **dict.fromkeys(("yahoo", "alpha_vantage", "fred", "coingecko", "rest"), _ACCESS)},
 }

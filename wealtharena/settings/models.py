@@ -694,17 +694,19 @@ class PromotionSettings(Section):
     """First key: error of the test of histories that a year may spend, a twelfth of it in a calendar month."""
     min_history: Annotated[int, Field(ge=60)] = 252
     """First key: sessions of history below which it stays shut; bootstraps of less claim too much."""
-    provisional_evidence: Annotated[float, Field(gt=1.0)] = 4.0
+    provisional_evidence: Annotated[float, Field(gt=1.0)] = 3.0
     """Second key: value of the e-process on paper returns from which a challenger may take over."""
     min_sessions: PositiveInt = 42
     """Second key: sessions of paper trading beside the champion that are asked for."""
     max_sessions: PositiveInt = 252
     """Sessions beside the champion after which a challenger that has not taken over is dropped."""
-    loss_stop: Annotated[float, Field(gt=0.0)] = 12.0
+    loss_stop: Annotated[float, Field(gt=0.0)] = 8.0
     """A challenger that loses more than so many standard deviations against the champion in a session is dropped."""
     confirmed_evidence: Annotated[float, Field(gt=1.0)] = 20.0
     """Value of the e-process from which a champion counts as proven: confirmed."""
-    rollback_evidence: Annotated[float, Field(gt=1.0)] = 20.0
+    confirmed_evidence_per_lane: Annotated[float, Field(ge=0.0)] = 7.5
+    """The same times the number of challengers, where that is more: of many, one is lucky."""
+    rollback_evidence: Annotated[float, Field(gt=1.0)] = 8.0
     """Value of the reversed e-process, counted from the takeover, at which the champion before returns."""
     worse_level: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
     """p-value of the paired test on the held-out window below which a new checkpoint counts as clearly worse."""
@@ -733,6 +735,32 @@ class ReportSettings(Section):
     tear_sheets: Literal["all", "held_out", "none"] = "all"
     """``all``: a tear sheet of each agent's held-out window and of each lane's walk-forward history, which is drawn
     again only when it changed; ``held_out``: without the histories; ``none``: no tear sheets."""
+
+
+class DriftSettings(Section):
+    """When the drift watch raises an alarm about a champion."""
+
+    sessions: PositiveInt = 63
+    """Last sessions that are compared with what was before."""
+    moderate_psi: PositiveFloat = 0.10
+    """Population stability index from which a feature's drift is told as moderate."""
+    large_psi: PositiveFloat = 0.25
+    """Population stability index from which it is an alarm, if spans of the training window seldom show as much."""
+    deviations: PositiveFloat = 3.0
+    """Standard deviations from which other positions than before are an alarm."""
+    evidence: Annotated[float, Field(gt=1.0)] = 20.0
+    """Evidence (e-value) against the production account earning more than cash from which it is an alarm."""
+
+
+class RegistrySettings(Section):
+    """What `wealtharena models prune` keeps; a version that anything points to stays whatever stands here."""
+
+    keep_versions: PositiveInt = 10
+    """Newest versions of each agent that stay."""
+    keep_days: PositiveInt = 90
+    """Days for which every version stays."""
+    keep_rejected_days: PositiveInt | None = None
+    """Days after which a candidate that the gate turned down may go, though its decision names it; empty: never."""
 
 
 class MlflowSettings(Section):
@@ -861,6 +889,10 @@ class Settings(Section):
     """The gate."""
     report: ReportSettings = ReportSettings()
     """The morning's report."""
+    drift: DriftSettings = DriftSettings()
+    """The drift watch."""
+    registry: RegistrySettings = RegistrySettings()
+    """Retention of models."""
     mlflow: MlflowSettings = MlflowSettings()
     """Tracking and registry."""
     prefect: PrefectSettings = PrefectSettings()

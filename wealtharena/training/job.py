@@ -10,12 +10,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from wealtharena.agents.networks import TorchPolicy
+from wealtharena.agents.networks import ScoringNetwork, TorchPolicy
 from wealtharena.core.errors import ExecutionError, TrainingError, WealthArenaError
 from wealtharena.core.hashing import hash_arrays
-from wealtharena.envs import run_policy
+from wealtharena.core.panel import Float32Array, FloatArray
+from wealtharena.envs import SimulationPath, run_policy
+from wealtharena.envs.simulation import PolicyAct
 from wealtharena.evaluation.metrics import sharpe_ratio
 from wealtharena.training.environment import reward_scale, training_environment
 from wealtharena.training.export import export_policy
@@ -31,6 +34,7 @@ from wealtharena.training.work import CHECKPOINT_FOLDER, Best, Point, TrainingSt
 
 MARKET_FOLDER = "market"
 POLICY_FILE = "policy.onnx"
+PARITY_FILE = "parity.json"
 RECORD_FILE = "training.json"
 TIMINGS_FILE = "timings.json"
 
@@ -42,7 +46,8 @@ OnProgress = Callable[[TrainingProgress], None]
 def train_policy(job: TrainingJob, progress: OnProgress | None = None) -> TrainingResult:
     """Trains, keeps the policy with the best validation Sharpe ratio, and writes it to ``job.output_dir``.
 
-    Writes ``rllib/`` (checkpoint), ``policy.onnx``, ``training.json`` (equal for equal jobs) and ``timings.json``.
+    Writes ``rllib/`` (checkpoint), ``policy.onnx`` with ``parity.json`` (how closely it repeats torch),
+    ``training.json`` (equal for equal jobs) and ``timings.json``.
     Goes on where an equal job was killed (see ``wealtharena.training.work``), and tries again after a failure.
     Runs on one thread; the process's random state is as before afterwards. Not for two threads of one process at once.
 
@@ -225,11 +230,27 @@ def _name(job: TrainingJob) -> str:
 
 
 def _validation_sharpe(job: TrainingJob, algorithm: Any) -> float:
+    path = _validated(job, TorchPolicy(algorithm.module.scoring_network).act)
+    return sharpe_ratio(path.excess_returns, job.panel_validation.annualisation)
+
+
+def _validated(job: TrainingJob, act: PolicyAct) -> SimulationPath:
     panel, window = job.panel_validation, job.recipe.window
-    act = TorchPolicy(algorithm.module.scoring_network).act
     last = len(panel.dates) - 1
-    path = run_policy(act, panel, window, last, job.rules, window=window, actions=job.recipe.action_kind)
-    return sharpe_ratio(path.excess_returns, panel.annualisation)
+    return run_policy(act, panel, window, last, job.rules, window=window, actions=job.recipe.action_kind)
+
+
+def _recorded_observations(job: TrainingJob, network: ScoringNetwork) -> Float32Array:
+    """(N, A, D): what the policy observes on the way through the validation window."""
+    seen: list[Float32Array] = []
+    policy = TorchPolicy(network)
+
+    def act(observation: Float32Array) -> FloatArray:
+        seen.append(observation.copy())
+        return policy.act(observation)
+
+    _validated(job, act)
+    return np.concatenate(seen)
 
 
 def _weights_hash(module: Any) -> str:
@@ -246,7 +267,10 @@ def _write_results(job: TrainingJob, work: WorkFolder, state: TrainingState) -> 
     shutil.copytree(best.checkpoint, checkpoint)
     with isolated_randomness(job.seed):
         module = load_module(checkpoint)
-        export_policy(module.scoring_network, module.observation_space.shape[-1], job.output_dir / POLICY_FILE)
+        network, width = module.scoring_network, module.observation_space.shape[-1]
+        recorded = _recorded_observations(job, network)
+        parity = export_policy(network, width, job.output_dir / POLICY_FILE, recorded)
+    _write_json(job.output_dir / PARITY_FILE, asdict(parity))
     result = _result(job, state)
     _write_json(result.record, _record(job, result))
     timings = {"seconds": result.seconds, "steps_per_second": result.steps_per_second}

@@ -81,6 +81,10 @@ class LevelScores(nn.Module):
         logits, mask = self._logits(observation)
         return _best_levels(self.get_buffer("levels"), logits) * mask.squeeze(-1)
 
+    def leads(self, observation: Tensor) -> Tensor:
+        """(N, A) by how much the likeliest level leads the next, relative to the largest logit."""
+        return _leads(self._logits(observation)[0])
+
     def _logits(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """(N, A, L), and the mask (N, A, 1)."""
         mask = column(observation, MASK_COLUMN)
@@ -115,6 +119,10 @@ class LevelValues(nn.Module):
         best = _best_levels(self.get_buffer("levels"), self.forward(observation))
         return best * observation[..., MASK_COLUMN]
 
+    def leads(self, observation: Tensor) -> Tensor:
+        """(N, A) by how much the best level leads the next, relative to the largest value."""
+        return _leads(self.forward(observation))
+
 
 ScoringNetwork = GaussianScores | LevelScores | LevelValues
 """What trades: ``scores`` gives the deterministic decision."""
@@ -123,6 +131,11 @@ ScoringNetwork = GaussianScores | LevelScores | LevelValues
 def column(observation: Tensor, place: int) -> Tensor:
     """One column (N, A, 1), not copied."""
     return observation[..., place : place + 1]
+
+
+def _leads(values: Tensor) -> Tensor:
+    first, second = values.topk(2, dim=-1).values.unbind(-1)
+    return (first - second) / values.abs().amax(-1).clamp(min=1.0)
 
 
 def _best_levels(levels: Tensor, values: Tensor) -> Tensor:
