@@ -154,6 +154,8 @@ STAGE_COMMANDS = {
     "Example: wealtharena train --agent crypto --set agents.crypto.env_steps=60000",
     "train-meta": "Train the allocator that spreads capital over the agents (after `train`).\n\n"
     "Example: wealtharena train-meta --set meta.env_steps=80000",
+    "walk-forward": "Complete the history of every recipe, a training per calendar year, and print it beside the "
+    "baselines' (after `features`).\n\nExample: wealtharena walk-forward --agent stocks --set walk_forward.max_years=3",
     "backtest": "Score the night's agents, the champions and the baselines on the held-out window (after `train`).\n\n"
     "Example: wealtharena backtest --agent etfs --json",
     "promote": "Decide which of the night's agents become champions, and record why (after `backtest`).\n\n"

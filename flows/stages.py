@@ -15,6 +15,7 @@ from flows.promote_agents import promote_agents
 from flows.run_backtests import run_backtests
 from flows.train_agents import train_agents
 from flows.train_meta_agent import train_meta_agent
+from flows.walk_forward import walk_forward
 from tasks.night import Night
 from tasks.stage import StageResult
 
@@ -33,6 +34,7 @@ STAGES: dict[str, Stage] = {
     "features": _stage(compute_features),
     "train": _stage(train_agents),
     "train-meta": _stage(train_meta_agent),
+    "walk-forward": _stage(walk_forward),
     "backtest": _stage(run_backtests),
     "promote": _stage(promote_agents),
     "signals": _stage(generate_signals),

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flows import terminal
+from flows.history_table import print_history
 from tasks.conclusion import FAILED, AgentRow, NightConclusion, places_by_reason
 from tasks.night import Night
 from tasks.signals import SignalsReceipt
@@ -61,6 +62,8 @@ def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
         _print_signals(night, result)
     elif result.stage == "backtest":
         _print_figures(night, result)
+    elif result.stage == "walk-forward":
+        _print_histories(night, result)
     else:
         rows = [[item, "done", _described(receipt)] for item, receipt in result.done.items()]
         terminal.print_table(f"{result.stage} of night {night.night_id}", ["item", "", "result"], rows)
@@ -79,6 +82,13 @@ def _print_signals(night: Night, result: StageResult) -> None:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in signals.shares.items())
         title = f"{agent}: {signals.model}, for the session after {night.as_of}{' | ' + shares if shares else ''}"
         terminal.print_table(title, ["symbol", "target weight"], rows or [["(all cash)", ""]], right=("target weight",))
+
+
+def _print_histories(night: Night, result: StageResult) -> None:
+    if not night.settings.walk_forward.enabled:
+        terminal.console.print("walk_forward.enabled is off: no history is computed")
+    for agent, receipt in result.done.items():
+        print_history(agent, receipt.table)
 
 
 def _print_figures(night: Night, result: StageResult) -> None:

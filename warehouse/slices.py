@@ -15,7 +15,7 @@ from wealtharena.core.errors import WarehouseError
 
 Slice = dict[str, str]
 
-_SAFE = re.compile(r"[A-Za-z0-9._:+-]+")
+_SAFE = re.compile(r"[A-Za-z0-9._:+@-]+")
 _MANY = (list, tuple, set, frozenset, np.ndarray, pd.Index, pd.Series)
 
 
@@ -120,6 +120,6 @@ def _check(spec: TableSpec, item: Slice) -> None:
     for name, value in item.items():
         if not _SAFE.fullmatch(value):
             raise WarehouseError(
-                f"table {spec.name}: `{name}` names a partition and must consist of letters, digits and . _ : + -, "
+                f"table {spec.name}: `{name}` names a partition and must consist of letters, digits and . _ : + @ -, "
                 f"got {value!r}"
             )

@@ -20,6 +20,7 @@ run: {as_of: 2023-06-30, asset_classes: [stocks, crypto, etfs, currencies]}
 vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
 windows: {held_out_days: 90, validation_days: 130, embargo_days: 2, min_train_days: 150}
 training: {evaluations: 2, episode_days: 40, seeds: 1}
+walk_forward: {enabled: false}
 meta: {env_steps: 4096}
 agents:
   stocks: &ppo {env_steps: 4096, train_batch_size: 1024, hidden_sizes: [16], num_accounts: 32}

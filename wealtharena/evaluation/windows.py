@@ -42,10 +42,9 @@ def split_windows(panel: MarketPanel, windows: WindowSettings, name: str = "the 
     Raises:
         DataWindowError: fewer sessions than held-out, validation, two embargoes and the shortest training need.
     """
-    usable = np.flatnonzero(panel.observed.any(axis=1))
-    start = int(usable[0]) if usable.size else len(panel.dates)
+    start = first_observed(panel)
     held_out, validation, embargo, train = (
-        _sessions(days, panel.annualisation)
+        sessions_of(days, panel.annualisation)
         for days in (windows.held_out_days, windows.validation_days, windows.embargo_days, windows.min_train_days)
     )
     available, needed = len(panel.dates) - start, train + validation + held_out + 2 * embargo
@@ -64,12 +63,18 @@ def split_windows(panel: MarketPanel, windows: WindowSettings, name: str = "the 
     )
 
 
+def first_observed(panel: MarketPanel) -> int:
+    """First row on which any asset is observed, where training may begin; the number of rows if none ever is."""
+    usable = np.flatnonzero(panel.observed.any(axis=1))
+    return int(usable[0]) if usable.size else len(panel.dates)
+
+
 def window_dates(panel: MarketPanel, window: Window) -> tuple[date, date]:
     """First and last session of a window."""
     first, last = window
     return panel.dates[first].astype(object), panel.dates[last - 1].astype(object)
 
 
-def _sessions(trading_days: int, annualisation: int) -> int:
+def sessions_of(trading_days: int, annualisation: int) -> int:
     """The settings count 252 days to the year; a market that trades more often has more sessions in the same span."""
     return math.ceil(trading_days * annualisation / TRADING_DAYS_PER_YEAR)

@@ -18,6 +18,7 @@ class Purpose(IntEnum):
 
     TRAINING = 0
     RETRY = 1
+    WALK_FORWARD = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,47 @@
+"""Prints the histories of an agent's lanes beside those of its baselines."""
+
+from collections.abc import Sequence
+
+from flows import terminal
+from wealtharena.evaluation.walk_forward_table import Estimate, Performance
+
+_COLUMNS = [
+    "strategy", "return p.a.", "at 2x costs", "Sharpe [95 %]", "Sharpe at 2x costs [95 %]", "drawdown",
+    "turnover p.a.", "cost p.a.", "gain over", "Sharpe gain [95 %]", "gain at 2x costs [95 %]",
+]  # fmt: skip
+_TEXTS = ("strategy", "gain over")
+
+
+def print_history(agent: str, table: Sequence[Performance]) -> None:
+    """One row per lane and baseline: figures out of sample, net, at the market's costs and at twice the costs."""
+    if not table:
+        return
+    sessions = max(row.sessions for row in table)
+    title = f"{agent}: out of sample {min(r.first for r in table)} to {max(r.last for r in table)}, {sessions} sessions"
+    rows = [
+        [
+            row.name if row.is_baseline else f"{row.name} (agent)",
+            _percent(row.annual_return),
+            _percent(row.annual_return_double_cost),
+            _estimate(row.sharpe),
+            _estimate(row.sharpe_double_cost),
+            "–" if row.max_drawdown is None else f"{-row.max_drawdown or 0.0:.1%}",
+            "–" if row.annual_turnover is None else f"{row.annual_turnover:.1f}",
+            "–" if row.annual_cost is None else f"{row.annual_cost:.2%}",
+            row.best_baseline,
+            _estimate(row.gain),
+            _estimate(row.gain_double_cost),
+        ]
+        for row in table
+    ]
+    terminal.print_table(title, _COLUMNS, rows, right=tuple(name for name in _COLUMNS if name not in _TEXTS))
+
+
+def _estimate(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return "–"
+    return f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1%}"
