@@ -67,8 +67,8 @@ class AssetCosts:
 
     def times(self, factor: float) -> "AssetCosts":
         """All trading and holding costs ``factor`` times as high; what can be traded stays."""
-        scaled = {entry.name: getattr(self, entry.name) * factor for entry in fields(self)}
-        return AssetCosts(**scaled | {"max_participation": self.max_participation})
+        names = [entry.name for entry in fields(self) if entry.name != "max_participation"]
+        return replace(self, **{name: getattr(self, name) * factor for name in names})
 
     def columns(self) -> tuple[FloatArray, ...]:
         """The attributes in their order."""
