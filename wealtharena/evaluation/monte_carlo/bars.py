@@ -81,9 +81,10 @@ def rearranged_bars(own: BarMoves, first: int, end: int, drawn: IntArray) -> pd.
     has_bar = ~np.isnan(moves["close"])
     start = _known(own.level)[end - 1]
     # Backwards from the last true close, forwards by what was drawn.
-    growth = np.cumsum(np.where(has_bar, moves["close"], 0.0), axis=0)
+    steps = np.where(has_bar, moves["close"], 0.0)
+    growth = np.cumsum(steps, axis=0)
     close = start * np.exp(growth - growth[end - first - 1])
-    before = np.vstack([close[:1], close[:-1]])
+    before = close * np.exp(-steps)
     prices = {name: before * np.exp(values) for name, values in moves.items()}
     rows, columns = np.nonzero(has_bar & np.isfinite(close))
     long = {name: values[rows, columns] for name, values in prices.items()}
