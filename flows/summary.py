@@ -5,7 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from flows import terminal
+from flows.analysis_table import print_analysis
 from flows.history_table import print_history
+from flows.paper_table import print_accounts
 from tasks.conclusion import FAILED, AgentRow, NightConclusion, places_by_reason
 from tasks.night import Night
 from tasks.signals import SignalsReceipt
@@ -64,6 +66,11 @@ def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
         _print_figures(night, result)
     elif result.stage == "walk-forward":
         _print_histories(night, result)
+    elif result.stage == "paper":
+        print_accounts(f"Night {night.night_id}: paper accounts, after costs", result.done.values())
+    elif result.stage == "analyse":
+        for receipt in result.done.values():
+            print_analysis(receipt)
     else:
         rows = [[item, "done", _described(receipt)] for item, receipt in result.done.items()]
         terminal.print_table(f"{result.stage} of night {night.night_id}", ["item", "", "result"], rows)

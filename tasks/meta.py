@@ -1,11 +1,14 @@
 """The meta-agent: an allocator over the agents' books, and the books that it is trained and judged on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
-from tasks.markets import Market, agent_market
+from tasks.markets import Market, agent_market, rules_for
 from tasks.night import Night
 from tasks.receipts import finished, finished_or_empty
 from tasks.retries import stage_task
@@ -17,16 +20,27 @@ from wealtharena.agents.lanes import policy_lanes
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import PipelineError
-from wealtharena.evaluation.backtest import BacktestResult
+from wealtharena.evaluation.backtest import BacktestResult, backtest_weights
+from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.evaluation.strategies import strategy_panel
-from wealtharena.evaluation.windows import window_dates
+from wealtharena.evaluation.windows import Window, window_dates
 from wealtharena.execution import TradingRules
 from wealtharena.markets import join_panels
 from wealtharena.serving.model import ServedModel
-from wealtharena.serving.trials import backtest_model, first_row
+from wealtharena.serving.trials import backtest_model, combined_book, first_row, limited_after, next_targets
 from wealtharena.training.allocator import split_strategies
 
-__all__ = ["STAGE", "Books", "candidate_books", "champion_books", "train_meta"]
+__all__ = [
+    "STAGE",
+    "Books",
+    "agents_with_market",
+    "candidate_books",
+    "champion_books",
+    "next_book",
+    "next_shares",
+    "rule_shares",
+    "train_meta",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,11 @@ class Books:
     held_out_start: date
     validation_end: date
 
+    @property
+    def window(self) -> Window:
+        """Rows of ``strategies`` that are held out for every agent."""
+        return first_row(self.strategies, self.held_out_start), len(self.strategies.dates)
+
 
 @stage_task("train-meta-agent", "train meta")
 def train_meta(night: Night) -> TrainingReceipt:
@@ -65,17 +84,43 @@ def candidate_books(night: Night) -> Books:
     trained = finished_or_empty(night, TRAIN, TrainingReceipt)
     models = {
         agent: candidate(trained[agent]) if agent in trained else load_champion(night, agent)
-        for agent in _with_market(night)
+        for agent in agents_with_market(night)
     }
     return _books(night, models)
 
 
 def champion_books(night: Night) -> Books:
     """Books of the agents in service."""
-    return _books(night, {agent: load_champion(night, agent) for agent in _with_market(night)})
+    return _books(night, {agent: load_champion(night, agent) for agent in agents_with_market(night)})
 
 
-def _with_market(night: Night) -> list[str]:
+def next_shares(model: ServedModel, books: Books, rules: TradingRules) -> tuple[list[float], BacktestResult]:
+    """Shares of the capital that an allocator decides next, agents in name order, and the path that led there."""
+    path = backtest_model(model, books.strategies, books.window, rules, META_AGENT)
+    targets = next_targets(model, books.strategies, path)
+    return [targets[name] for name in sorted(books.models)], path
+
+
+def rule_shares(baseline: str, books: Books, rules: TradingRules) -> list[float]:
+    """As ``next_shares``, of a fixed rule; where it orders nothing, what it holds."""
+    wanted = BASELINES[baseline](books.strategies, rules)
+    path = backtest_weights(wanted, books.strategies, books.window, rules, baseline)
+    limited = limited_after(wanted[-1], path)
+    shares: list[float] = np.where(np.isnan(limited), path.weights[-1], limited).tolist()
+    return shares
+
+
+def next_book(shares: Sequence[float], books: Books) -> dict[tuple[str, str], float]:
+    """Weight of the whole capital per (agent, symbol) that some shares of it make of the agents' next targets."""
+    own = {
+        agent: next_targets(model, books.markets[agent].panel, books.paths[agent])
+        for agent, model in books.models.items()
+    }
+    return combined_book(shares, own)
+
+
+def agents_with_market(night: Night) -> list[str]:
+    """Agents that the combined book may hold: those whose class has features."""
     ready = finished(night, FEATURES, FeaturesReceipt)
     return [agent for agent in night.traded if str(AGENTS[agent].asset_class) in ready]
 
@@ -87,7 +132,7 @@ def _books(night: Night, found: dict[str, ServedModel | None]) -> Books:
             f"the meta-agent needs two agents with a policy or champion, got {len(models)}: {list(models)}"
         )
     markets = {agent: agent_market(night, agent) for agent in models}
-    paths = {agent: _path(model, markets[agent], agent) for agent, model in models.items()}
+    paths = {agent: _path(night, model, markets[agent]) for agent, model in models.items()}
     held_out = [window_dates(market.panel, market.windows.held_out)[0] for market in markets.values()]
     validation = [window_dates(market.panel, market.windows.validation) for market in markets.values()]
     joined = join_panels({agent: market.panel for agent, market in markets.items()})
@@ -103,9 +148,9 @@ def _books(night: Night, found: dict[str, ServedModel | None]) -> Books:
     )
 
 
-def _path(model: ServedModel, market: Market, agent: str) -> BacktestResult:
+def _path(night: Night, model: ServedModel, market: Market) -> BacktestResult:
     span = (market.windows.validation[0], len(market.panel.dates))
-    return backtest_model(model, market.panel, span, market.rules, agent)
+    return backtest_model(model, market.panel, span, rules_for(night, model), model.card.agent)
 
 
 def _span(panel: MarketPanel) -> tuple[date, date]:

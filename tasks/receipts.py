@@ -17,6 +17,8 @@ from wealtharena.core.hashing import hash_json
 TABLE = "out_runs__receipts"
 DONE, FAILED = "done", "failed"
 
+_DAY = len("2026-01-09")  # a night's id begins with it
+
 logger = logging.getLogger(__name__)
 Receipt = TypeVar("Receipt")
 
@@ -78,6 +80,14 @@ def finished_or_empty(night: Night, stage: str, receipt_type: type[Receipt]) -> 
     """As ``finished``, but a stage that finished nothing gives no receipts."""
     rows = _rows(night, {"night": night.night_id, "stage": stage, "status": DONE})
     return {row["item"]: TypeAdapter(receipt_type).validate_json(row["receipt"]) for row in rows}
+
+
+def finished_up_to(night: Night, stage: str, item: str, receipt_type: type[Receipt]) -> list[Receipt]:
+    """Receipts of one item in this night and in those of earlier days, whatever their settings; the newest last."""
+    rows = _rows(night, {"stage": stage, "item": item, "status": DONE})
+    known = [row for row in rows if row["night"][:_DAY] <= night.as_of.isoformat()]
+    ordered = sorted(known, key=lambda row: (row["night"][:_DAY], row["finished_at"]))
+    return [TypeAdapter(receipt_type).validate_json(row["receipt"]) for row in ordered]
 
 
 def record_failure(night: Night, stage: str, item: str, message: str) -> None:

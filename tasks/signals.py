@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
-from tasks.markets import agent_market
-from tasks.meta import Books, champion_books
+from tasks.markets import agent_market, rules_for
+from tasks.meta import Books, champion_books, next_book, next_shares
 from tasks.night import Night
+from tasks.paper_accounts import record_champion_orders
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
@@ -16,17 +17,16 @@ from tasks.tracking import champion_version, load_champion
 from tasks.trials import book_rules
 from wealtharena.agents import fixed_allocation
 from wealtharena.agents.specs import AGENTS, META_AGENT
-from wealtharena.core import TableRef
+from wealtharena.core import MarketPanel, TableRef
 from wealtharena.core.errors import PipelineError
 from wealtharena.evaluation.backtest import BacktestResult, backtest_weights
 from wealtharena.execution import TradingRules
 from wealtharena.serving.model import ServedModel
+from wealtharena.serving.paper import Orders
 from wealtharena.serving.trials import (
     backtest_book,
     backtest_model,
-    combined_book,
     constant_targets,
-    first_row,
     held_weights,
     last_closes,
     limited_after,
@@ -50,6 +50,7 @@ class SignalsReceipt:
         held: weight per symbol at the last close, for an account that followed the champion; class agents only.
         closes: last known close per symbol; class agents only.
         shares: share of the capital per agent; the meta-agent only.
+        notes: why the champion's paper account does not follow.
     """
 
     agent: str
@@ -59,6 +60,7 @@ class SignalsReceipt:
     held: dict[str, float] = field(default_factory=dict)
     closes: dict[str, float] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def agents_to_signal(night: Night) -> list[str]:
@@ -95,43 +97,38 @@ def signal_meta(night: Night) -> SignalsReceipt:
 
 def _signal(night: Night, agent: str, model: ServedModel) -> SignalsReceipt:
     market = agent_market(night, agent)
-    path = backtest_model(model, market.panel, market.windows.held_out, market.rules, agent)
+    path = backtest_model(model, market.panel, market.windows.held_out, rules_for(night, model), agent)
     weights = next_targets(model, market.panel, path)
+    notes = record_champion_orders(night, agent, _orders(market.panel, weights, _identity(night, agent)))
     table = _store(night, agent, model.label, weights)
-    return SignalsReceipt(agent, model.label, weights, table, held_weights(path), last_closes(market.panel))
+    held, closes = held_weights(path), last_closes(market.panel)
+    return SignalsReceipt(agent, model.label, weights, table, held, closes, notes=notes)
 
 
 def _signal_meta(night: Night) -> SignalsReceipt:
     books = champion_books(night)
     label, shares, path = _allocation(night, books)
-    own = {
-        agent: next_targets(model, books.markets[agent].panel, books.paths[agent])
-        for agent, model in books.models.items()
-    }
     account = backtest_book(path, books.paths, books.joined, books.held_out_start, book_rules(night), META_AGENT)
-    book = limited_book(combined_book(shares, own), account)
+    book = limited_book(next_book(shares, books), account)
     weights = {f"{agent}/{symbol}": weight for (agent, symbol), weight in sorted(book.items())}
+    orders = _orders(books.joined, weights, _identity(night, META_AGENT))
+    notes = record_champion_orders(night, META_AGENT, orders)
     table = _store(night, META_AGENT, label, weights)
-    return SignalsReceipt(
-        META_AGENT, label, weights, table, shares=dict(zip(sorted(books.models), shares, strict=True))
-    )
+    by_agent = dict(zip(sorted(books.models), shares, strict=True))
+    return SignalsReceipt(META_AGENT, label, weights, table, shares=by_agent, notes=notes)
 
 
 def _allocation(night: Night, books: Books) -> tuple[str, list[float], BacktestResult]:
     """Whose shares of the capital they are, the shares for the next session, agents in name order, and the path that
     led there."""
     rules = TradingRules.from_settings(night.settings, META_AGENT)
-    window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))
-    names = sorted(books.models)
     meta = load_champion(night, META_AGENT)
     if meta is None:
-        fused = fixed_allocation(names, night.settings.meta.fusion_weights)
+        fused = fixed_allocation(sorted(books.models), night.settings.meta.fusion_weights)
         wanted = constant_targets(books.strategies, fused)
-        path = backtest_weights(wanted, books.strategies, window, rules, META_AGENT)
+        path = backtest_weights(wanted, books.strategies, books.window, rules, META_AGENT)
         return "weighted fusion", limited_after(fused, path).tolist(), path
-    path = backtest_model(meta, books.strategies, window, rules, META_AGENT)
-    targets = next_targets(meta, books.strategies, path)
-    return meta.label, [targets[name] for name in names], path
+    return meta.label, *next_shares(meta, books, rules)
 
 
 def _store(night: Night, agent: str, label: str, weights: dict[str, float]) -> TableRef:
@@ -141,6 +138,11 @@ def _store(night: Night, agent: str, label: str, weights: dict[str, float]) -> T
         for symbol, weight in sorted(weights.items())
     ]
     return night.warehouse.write(TABLE, pa.Table.from_pylist(rows), f"{night.night_id}/{agent}")
+
+
+def _orders(panel: MarketPanel, weights: dict[str, float], bundle_hash: str) -> Orders:
+    """What is published, as orders after the market's last close."""
+    return Orders(panel.dates[-1].astype(object), weights, bundle_hash)
 
 
 def _champion(night: Night, agent: str) -> ServedModel:

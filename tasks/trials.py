@@ -13,16 +13,17 @@ from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt, candidate
 from wealtharena.agents import fixed_allocation
 from wealtharena.agents.lanes import Lane, baseline_lane, policy_lanes
-from wealtharena.agents.specs import META_AGENT
+from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.core.panel import FloatArray
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines, backtest_weights
+from wealtharena.evaluation.baselines import baselines_of
 from wealtharena.execution import TradingRules
 from wealtharena.promotion.score_card import Kind, ScoreCard, score
 from wealtharena.serving.bundle import checkpoint_ref
 from wealtharena.serving.model import ServedModel
-from wealtharena.serving.trials import backtest_book, backtest_model, constant_targets, first_row
+from wealtharena.serving.trials import backtest_book, backtest_model, constant_targets
 
 CANDIDATE, CHAMPION, FUSION = "candidate", "champion", "weighted_fusion"
 
@@ -127,13 +128,14 @@ def _class_trials(night: Night, agent: str) -> Trials:
     market = agent_market(night, agent)
     window = market.windows.held_out
     found = _contenders(night, agent)
+    names = baselines_of(AGENTS[agent].asset_class)
 
     def scored(panel: MarketPanel) -> _Scored:
         results = {
             name: backtest_model(model, panel, window, rules_for(night, model), name)
             for name, model in found.models.items()
         }
-        return _Scored(results, backtest_baselines(panel, window, market.rules), {})
+        return _Scored(results, backtest_baselines(panel, window, market.rules, names), {})
 
     return _trials(night, agent, found, scored(market.panel), scored(_at_double_cost(market.panel)))
 
@@ -141,14 +143,14 @@ def _class_trials(night: Night, agent: str) -> Trials:
 def _meta_trials(night: Night) -> Trials:
     books = candidate_books(night)
     rules = TradingRules.from_settings(night.settings, META_AGENT)
-    window = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))
+    window = books.window
     found = _contenders(night, META_AGENT)
 
     def scored(strategies: MarketPanel, joined: MarketPanel) -> _Scored:
         fusion = constant_targets(strategies, _fusion_shares(night, books))
         shares = _Scored(
             {name: backtest_model(model, strategies, window, rules, name) for name, model in found.models.items()},
-            backtest_baselines(strategies, window, rules),
+            backtest_baselines(strategies, window, rules, baselines_of(None)),
             {FUSION: backtest_weights(fusion, strategies, window, rules, FUSION)},
         )
         return _Scored(

@@ -21,9 +21,10 @@ from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from tasks.trials import run_trials, trained_candidate
 from wealtharena.agents.lanes import policy_lanes
+from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import ModelIntegrityError, PipelineError
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines
-from wealtharena.evaluation.baselines import GENERAL
+from wealtharena.evaluation.baselines import baselines_of
 from wealtharena.execution import TradingRules
 from wealtharena.promotion.score_card import Kind
 from wealtharena.serving.checkpoints import ModelCheckpoint
@@ -32,7 +33,8 @@ from wealtharena.settings import Settings
 from wealtharena.tracking import ModelRegistry, Tracker
 
 LIMIT = Settings().risk.max_weight
-BASELINES = set(GENERAL)
+BASELINES = set(baselines_of(None))
+OF_ETFS = set(baselines_of(AssetClass.ETFS))
 
 
 @pytest.fixture(scope="module")
@@ -115,17 +117,17 @@ def test_an_agent_is_scored_once_it_is_trained_or_in_service(night: Night) -> No
 def test_a_champion_and_the_baselines_trade_the_same_held_out_window(night: Night, champions: dict[str, str]) -> None:
     trials = run_trials(night, "etfs")
     market = agent_market(night, "etfs")
-    expected = backtest_baselines(market.panel, market.windows.held_out, market.rules)
-    assert set(trials.results) == {"champion", *BASELINES}
+    expected = backtest_baselines(market.panel, market.windows.held_out, market.rules, sorted(OF_ETFS))
+    assert set(trials.results) == {"champion", *OF_ETFS}
     assert_same_account(trials.results["champion"], expected["equal_weight"])
-    for name in BASELINES:
+    for name in OF_ETFS:
         assert_same_account(trials.results[name], expected[name])
     assert trials.candidate is None
     assert trials.champion is not None
     assert (trials.champion.kind, trials.champion_version) == (Kind.BASELINE, champions["etfs"])
     assert trials.champion.name == f"etfs v{champions['etfs']} (equal_weight)"
     assert trials.champion.bundle_hash
-    assert set(trials.baselines) == BASELINES
+    assert set(trials.baselines) == OF_ETFS
 
 
 @pytest.mark.usefixtures("champions")
@@ -154,7 +156,7 @@ def test_every_lane_is_scored_at_its_costs_and_at_twice_those_and_enters_the_led
     own, small, large = (lane.lane_id for lane in policy_lanes(night.settings, "reits"))
     trials = run_trials(earlier, "reits")
     assert_same_account(trials.results["reits-small"], trials.results["equal_weight"])
-    assert set(trials.lanes) == {own, small, *(f"baseline:{name}" for name in BASELINES)}
+    assert set(trials.lanes) == {own, small, *(f"baseline:{name}" for name in baselines_of(AssetClass.REITS))}
     assert list(trials.refused) == [large]
     assert trials.candidate == trials.lanes[own].card
     once, twice = trials.lanes[small].card, trials.lanes[small].card_double_cost
@@ -216,12 +218,12 @@ def test_scores_are_stored_once_and_name_the_best_baseline_that_moved(night: Nig
     receipt = backtest_agent.fn(night, "etfs")
     assert receipt == backtest_agent.fn(night.model_copy(update={"run_id": "again"}), "etfs")
     assert isinstance(receipt, BacktestReceipt)
-    assert set(receipt.baselines) == BASELINES
-    assert receipt.best_baseline in BASELINES - {"cash"}
+    assert set(receipt.baselines) == OF_ETFS
+    assert receipt.best_baseline in OF_ETFS - {"cash"}
     assert receipt.figures["cash"]["sharpe"] is None
     rows = night.warehouse.read("out_backtest__metrics", where={"night": night.night_id, "agent": "etfs"})
     kinds: dict[str, Any] = dict(zip(rows["strategy"], rows["kind"], strict=True))
-    assert kinds == {"champion": "champion", **dict.fromkeys(BASELINES, "baseline")}
+    assert kinds == {"champion": "champion", **dict.fromkeys(OF_ETFS, "baseline")}
     stored = rows[(rows["strategy"] == "champion") & (rows["metric"] == "total_return")]["value"].item()
     assert math.isclose(stored, receipt.figures["champion"]["total_return"] or 0.0)
 
