@@ -162,8 +162,6 @@ STAGE_COMMANDS = {
     "Example: wealtharena analyse --agent stocks",
     "paper": "Let every lane, rule and champion trade on paper up to the last close, and print what they earned (after "
     "`backtest`).\n\nExample: wealtharena paper --agent crypto --json",
-    "analyse": "Simulate how robust the held-out results are, and tell where they came from (after `backtest`).\n\n"
-    "Example: wealtharena analyse --agent stocks",
     "promote": "Decide which of the night's agents become champions, and record why (after `backtest`).\n\n"
     "Example: wealtharena promote --agent reits",
     "signals": "Print the champions' target weights for the next session, and the combined book (after `promote`).\n\n"

@@ -7,7 +7,6 @@ from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from flows.analyse_results import analyse_results
-from flows.analyse_results import analyse_results
 from flows.build_report import build_report
 from flows.collect_data import collect_data
 from flows.compute_features import compute_features
@@ -41,7 +40,6 @@ STAGES: dict[str, Stage] = {
     "backtest": _stage(run_backtests),
     "analyse": _stage(analyse_results),
     "paper": _stage(trade_on_paper),
-    "analyse": _stage(analyse_results),
     "promote": _stage(promote_agents),
     "signals": _stage(generate_signals),
     "report": _stage(build_report),
