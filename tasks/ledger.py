@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 
 from tasks.night import Night
@@ -97,16 +98,23 @@ def append_trials(warehouse: Warehouse, trials: Sequence[Trial]) -> None:
 
 
 def trials_of(warehouse: Warehouse, agent: str) -> TrialCount:
-    """Number of trials about an agent so far, and the variance of their Sharpe ratios per session.
+    """Number of trials about an agent so far, and the variance of their Sharpe ratios per session."""
+    trials = distinct_trials(warehouse, [agent])
+    return TrialCount(len(trials), float(trials["sharpe"].var(ddof=1)))
+
+
+def distinct_trials(warehouse: Warehouse, agents: Sequence[str], until: date | None = None) -> pd.DataFrame:
+    """Rows of the ledger about some agents, one per trial; ``until``: only what was scored up to that session.
 
     A policy counts once, however often and in whichever nights it was scored: it is known by lane, bundle and seed. A
     fixed rule is one trial. Of several scores of a policy that on held-out sessions counts, of several rules' nights
     the newest.
     """
-    rows = warehouse.read_or_empty(TABLE, where={"agent": agent})
+    rows = warehouse.read_or_empty(TABLE, where={"agent": list(agents)})
+    if until is not None:
+        rows = rows[rows["as_of"] <= pd.Timestamp(until)]
     rows = rows.assign(held_out=rows["scored_on"] == Span.HELD_OUT).sort_values(["held_out", "as_of"], kind="stable")
-    trials = rows.drop_duplicates(["lane_id", "bundle_hash", "seed"], keep="last")
-    return TrialCount(len(trials), float(trials["sharpe"].var(ddof=1)))
+    return rows.drop_duplicates(["agent", "lane_id", "bundle_hash", "seed"], keep="last")
 
 
 def held_out_trial(night: Night, lane: Lane, kind: TrialKind, card: ScoreCard, seed: int) -> Trial:

@@ -11,6 +11,7 @@ from wealtharena.core import MarketPanel, TableRef
 from wealtharena.core.errors import SettingsError
 from wealtharena.evaluation.windows import Windows, split_windows
 from wealtharena.execution import TradingRules
+from wealtharena.markets import MARKETS
 from wealtharena.serving.model import ServedModel
 
 
@@ -42,6 +43,13 @@ def agent_market(night: Night, lane: str) -> Market:
     panel = load_panel(night, asset_class)
     windows = split_windows(panel, night.settings.windows, agent)
     return Market(panel, windows, TradingRules.from_settings(night.settings, lane))
+
+
+def annualisation_of(night: Night, agent: str) -> int:
+    """Sessions per year of an agent's accounts; the meta-agent's has those of the class with the most."""
+    own = AGENTS[agent].asset_class
+    classes = night.settings.run.asset_classes if own is None else (own,)
+    return max(MARKETS[asset_class].annualisation for asset_class in classes)
 
 
 def tables_behind(night: Night, agent: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Gathers what the warehouse holds of a night and has it rendered."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from tasks.collection import STAGE as COLLECT
 from tasks.collection import CollectionReceipt
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
-from tasks.markets import agent_market
+from tasks.ledger import distinct_trials
+from tasks.markets import agent_market, annualisation_of
 from tasks.night import Night
 from tasks.promotion import STAGE as PROMOTE
 from tasks.promotion import DecisionReceipt
@@ -18,10 +20,13 @@ from tasks.receipts import failures, finished_or_empty, record
 from tasks.retries import stage_task
 from tasks.signals import STAGE as SIGNALS
 from tasks.signals import SignalsReceipt
+from tasks.tear_sheets import make_tear_sheets, sheets_folder
 from tasks.tracking import log_report
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from tasks.trials import candidate_receipts
+from tasks.walk_forward import STAGE as WALK_FORWARD
+from tasks.walk_forward import WalkForwardReceipt
 from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import TableRef
 from wealtharena.core.hashing import hash_json
@@ -37,6 +42,7 @@ from wealtharena.reporting.gather import (
     gather_quarantine,
     gather_signals,
 )
+from wealtharena.reporting.pages import PageFacts, Records, gather_pages
 from wealtharena.settings import settings_hash
 from wealtharena.tracking import current_commit
 from wealtharena.training.selection import describe
@@ -67,7 +73,7 @@ def write_night_report(night: Night) -> ReportReceipt:
     path = night.settings.home / "reports" / f"{night.night_id}.html"
     receipt = ReportReceipt(str(_write(night, path).resolve()))
     record(night, STAGE, "html", receipt, ReportReceipt)
-    log_report(night, path)
+    log_report(night, path, sheets_folder(path))
     return receipt
 
 
@@ -87,7 +93,7 @@ def _write(night: Night, path: Path) -> Path:
         settings_hash=settings_hash(settings),
         data_version=hash_json({name: receipt.data_version for name, receipt in features.items()}),
         git_commit=current_commit(),
-        agents=_agents(night, tables, signals),
+        agents=_agents(night, path, tables, signals),
         capital=tuple(meta.shares.items()) if meta else (),
         book=gather_book(meta.weights) if meta else (),
         signals=gather_signals(
@@ -110,7 +116,9 @@ def _write(night: Night, path: Path) -> Path:
     return write_report(data, path)
 
 
-def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt]) -> tuple[AgentReport, ...]:
+def _agents(
+    night: Night, path: Path, tables: NightTables, signals: Mapping[str, SignalsReceipt]
+) -> tuple[AgentReport, ...]:
     scored = finished_or_empty(night, BACKTEST, BacktestReceipt)
     decided = finished_or_empty(night, PROMOTE, DecisionReceipt)
     trained = candidate_receipts(night)
@@ -118,6 +126,9 @@ def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt
     groups = dict(zip(tables.coverage["symbol"], tables.coverage["asset_class"], strict=True))
     # Also those that an earlier run of the same night worked on.
     names = [name for name in (*night.traded, META_AGENT) if name in night.chosen or name in scored]
+    histories = finished_or_empty(night, WALK_FORWARD, WalkForwardReceipt)
+    records = _records(night, names, histories)
+    sheets = make_tear_sheets(night, path, tables, records, scored, histories)
     reports = []
     for name in names:
         recipe = night.settings.agents.get(name)
@@ -133,8 +144,36 @@ def _agents(night: Night, tables: NightTables, signals: dict[str, SignalsReceipt
             trades=_trades(scored.get(name)),
             training=describe(trained[name].seeds) if name in trained else "",
         )
-        reports.append(gather_agent(facts, tables, groups if name == META_AGENT else None))
+        report = gather_agent(facts, tables, groups if name == META_AGENT else None)
+        pages = gather_pages(records, _page_facts(night, name, histories.get(name)))
+        reports.append(replace(report, pages=pages, tear_sheets=sheets.get(name, ())))
     return tuple(reports)
+
+
+def _records(night: Night, agents: Sequence[str], histories: Mapping[str, WalkForwardReceipt]) -> Records:
+    warehouse, own = night.warehouse, {"agent": list(agents)}
+    told = own | {"lane_id": [lane_id for receipt in histories.values() for lane_id in receipt.folds]}
+    return Records(
+        evidence=warehouse.read_or_empty("out_promotion__evidence", where=own),
+        decisions=warehouse.read_or_empty("out_promotion__decisions", where=own),
+        trials=distinct_trials(warehouse, agents, night.as_of),
+        paper=warehouse.read_or_empty("out_lanes__paper", where=own),
+        returns=warehouse.read_or_empty("out_lanes__walk_forward", where=told),
+        folds=warehouse.read_or_empty("out_lanes__folds", where=told),
+        drift=warehouse.read_or_empty("out_drift__figures", where=own | {"night": night.night_id}),
+    )
+
+
+def _page_facts(night: Night, agent: str, history: WalkForwardReceipt | None) -> PageFacts:
+    return PageFacts(
+        agent=agent,
+        night=night.night_id,
+        as_of=night.as_of,
+        annualisation=annualisation_of(night, agent),
+        rules=night.settings.promotion,
+        performance=history.table if history else (),
+        history_notes=history.notes if history else (),
+    )
 
 
 def _trades(receipt: BacktestReceipt | None) -> int:

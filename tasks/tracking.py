@@ -79,7 +79,10 @@ def log_held_out(night: Night, agent: str, figures: dict[str, float | None], mon
     tracker.finish(run_id)
 
 
-def log_report(night: Night, path: Path) -> None:
-    """Keeps a copy of the report with the night's run."""
+def log_report(night: Night, path: Path, sheets: Path) -> None:
+    """Keeps a copy of the report, and of the folder of tear sheets that it links to, with the night's run."""
     tracker = Tracker(night.settings)
-    tracker.log_artifact(start_night_run(tracker, night), path, "report")
+    run_id = start_night_run(tracker, night)
+    tracker.log_artifact(run_id, path, "report")
+    if sheets.is_dir():
+        tracker.log_artifact(run_id, sheets, f"report/{sheets.name}")

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from wealtharena.core import TableRef
 from wealtharena.core.panel import DateArray, FloatArray
+from wealtharena.reporting.pages import AgentPages
 from wealtharena.reporting.robustness import RobustnessReport
 
 NAN = float("nan")
@@ -144,6 +145,15 @@ class RiskReport:
     trades: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SheetLink:
+    """A tear sheet: path relative to the report, what it shows, and why it shows nothing (``""`` if it does)."""
+
+    path: str
+    title: str
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class AgentReport:
     """One agent's night. A failed agent has ``verdict`` FAILED, its ``reason``, and whatever else came to be.
@@ -164,6 +174,8 @@ class AgentReport:
         risk: costs, income and limits of the new policy, or of the champion where there is none.
         training: how the training went, in words.
         robustness: how the result holds up and where it came from; None where it was not analysed.
+        pages: evidence, history, ledger and drift.
+        tear_sheets: files of quantstats beside the report.
     """
 
     name: str
@@ -181,6 +193,8 @@ class AgentReport:
     risk: RiskReport | None = None
     training: str = ""
     robustness: RobustnessReport | None = None
+    pages: AgentPages = field(default_factory=AgentPages)
+    tear_sheets: tuple[SheetLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from wealtharena.reporting import charts
 from wealtharena.reporting.data import AgentReport, CurveRole, ReportData, SignalRow, Verdict
 from wealtharena.reporting.figures import Figure
 from wealtharena.reporting.page import csp_hash, plotly_js, render_page, resource, script_json, write_page
+from wealtharena.reporting.pages import page_charts
 from wealtharena.reporting.robustness import robustness_charts
-from wealtharena.reporting.summary import book_facts, highlights, summary_sentence
+from wealtharena.reporting.summary import book_facts, highlights, page_facts, summary_sentence
 
 SPARKLINE_SIZE = (120, 28)
 
@@ -31,6 +32,7 @@ def render_report(data: ReportData) -> str:
         highlights=highlights(data),
         book_facts=book_facts(data),
         figures=figures,
+        page_facts={agent.name: page_facts(agent) for agent in data.agents},
         sparklines={agent.name: _sparkline(agent) for agent in data.agents},
         sparkline_size=SPARKLINE_SIZE,
         signals=_signals_by_agent(data),
@@ -51,6 +53,7 @@ def _figures(data: ReportData) -> dict[str, Figure]:
     for agent in data.agents:
         found[f"equity-{agent.name}"] = charts.equity_chart(agent)
         found[f"weights-{agent.name}"] = charts.weights_chart(agent.weights) if agent.weights else None
+        found |= page_charts(agent.name, agent.pages)
         if agent.robustness:
             found |= robustness_charts(agent.name, agent.robustness)
         found[f"learning-{agent.name}"] = charts.learning_chart(agent.learning) if agent.learning else None

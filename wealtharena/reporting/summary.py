@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wealtharena.core.asset_class import META_AGENT
 from wealtharena.reporting.data import AgentReport, ReportData, Verdict
-from wealtharena.reporting.display import display_name, number, percent, signed_percent
+from wealtharena.reporting.display import display_name, figure, number, percent, signed_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,17 @@ def book_facts(data: ReportData) -> list[tuple[str, str]]:
     return [*((label, percent(share)) for label, share in shares.items()), ("Positions", str(len(weights)))]
 
 
+def page_facts(agent: AgentReport) -> dict[str, str]:
+    """What each page of an agent says in short; ``""`` where there is nothing."""
+    return {
+        "decision": _decision_fact(agent),
+        "walk_forward": _history_fact(agent),
+        "robustness": _robustness_fact(agent),
+        "ledger": _ledger_fact(agent),
+        "drift": _drift_fact(agent),
+    }
+
+
 def highlights(data: ReportData) -> list[Highlight]:
     """The combined book's result, the best agent, the data, and what went wrong."""
     found = [_combined(data), _best_agent(data), _coverage(data), _failures(data)]
@@ -92,6 +103,52 @@ def _failures(data: ReportData) -> Highlight | None:
     if not data.failures:
         return None
     return Highlight("Failed stages", str(len(data.failures)), data.failures[0].stage, "bad")
+
+
+def _decision_fact(agent: AgentReport) -> str:
+    page = agent.pages.decision
+    if page is None or not page.lanes:
+        return f"{agent.verdict}; no forward evidence yet"
+    lane = page.lanes[0]
+    return (
+        f"{agent.verdict}; {lane.lane} has E {figure(lane.evidence)} of {figure(page.rules.provisional_evidence)} "
+        f"after {lane.sessions} of {page.rules.min_sessions} sessions"
+    )
+
+
+def _history_fact(agent: AgentReport) -> str:
+    page = agent.pages.history
+    if page is None or page.best is None:
+        return ""
+    span = f"{page.years[0]}–{page.years[-1]}" if len(page.years) > 1 else page.years[0]
+    row = page.best.figures
+    if row is None or row.sharpe.value is None:
+        return span
+    return f"{span}: Sharpe {number(row.sharpe.value)} ({number(row.sharpe.low)} to {number(row.sharpe.high)})"
+
+
+def _robustness_fact(agent: AgentReport) -> str:
+    if agent.robustness is None:
+        return ""
+    multiple = agent.robustness.break_even
+    return f"earns nothing at {number(multiple, 1)}× the costs" if math.isfinite(multiple) else "no break-even cost"
+
+
+def _ledger_fact(agent: AgentReport) -> str:
+    page = agent.pages.ledger
+    if page is None:
+        return ""
+    best = max((trial.probability for trial in page.tonight if math.isfinite(trial.probability)), default=math.nan)
+    said = f"; tonight's Sharpe is above luck with a probability of {percent(best)}" if math.isfinite(best) else ""
+    return f"{page.num_trials} {_plural('trial', page.num_trials)}{said}"
+
+
+def _drift_fact(agent: AgentReport) -> str:
+    page = agent.pages.drift
+    if page is None:
+        return ""
+    alarms = f"{page.num_alarms} {_plural('alarm', page.num_alarms)}" if page.num_alarms else "no alarm"
+    return f"{alarms} in {page.num_figures} {_plural('figure', page.num_figures)}"
 
 
 def _sharpe(agent: AgentReport) -> float:

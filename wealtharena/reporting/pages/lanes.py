@@ -1,0 +1,44 @@
+"""Names and colours of lanes, the same on every page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wealtharena.reporting.display import display_name
+from wealtharena.reporting.figures import series_colour
+
+CHAMPION = "champion"
+"""``lane_id`` of the account of whatever was in service on the day."""
+_BASELINE = "baseline:"
+_DASHES = ("dot", "dash", "dashdot", "longdash")
+
+
+def is_baseline(lane_id: str) -> bool:
+    """A fixed rule."""
+    return lane_id.startswith(_BASELINE)
+
+
+def lane_names(lane_ids: Sequence[str]) -> dict[str, str]:
+    """For people: ``stocks-lstm`` for ``stocks-lstm@1a2b3c4d``; with its hash where a name has several recipes."""
+    names = {lane_id: lane_id.removeprefix(_BASELINE).partition("@")[0] for lane_id in lane_ids}
+    shared = [name for lane_id, name in names.items() if not is_baseline(lane_id)]
+    return {
+        lane_id: lane_id if shared.count(name) > 1 and not is_baseline(lane_id) else display_name(name)
+        for lane_id, name in names.items()
+    }
+
+
+def lane_lines(lane_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How each lane is drawn: the champion's account strong, recipes in colours, rules thin and dashed."""
+    lines: dict[str, dict[str, Any]] = {}
+    recipes = rules = 0
+    for lane_id in lane_ids:
+        if lane_id == CHAMPION:
+            lines[lane_id] = {"color": "var(--champion)", "width": 3.0}
+        elif is_baseline(lane_id):
+            colour = f"var(--baseline-{rules % 3 + 1})"
+            lines[lane_id] = {"color": colour, "width": 1.3, "dash": _DASHES[rules % len(_DASHES)]}
+            rules += 1
+        else:
+            lines[lane_id] = {"color": series_colour(recipes), "width": 2.0}
+            recipes += 1
+    return lines
