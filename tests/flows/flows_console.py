@@ -21,6 +21,7 @@ vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
 windows: {held_out_days: 90, validation_days: 130, embargo_days: 2, min_train_days: 150}
 training: {evaluations: 2, episode_days: 40, seeds: 1}
 walk_forward: {enabled: false}
+analysis: {return_paths: 100, market_paths: 3, noise_paths: 4, limit_paths: 2, start_shifts: 2}
 meta: {env_steps: 4096}
 agents:
   stocks: &ppo {env_steps: 4096, train_batch_size: 1024, hidden_sizes: [16], num_accounts: 32}

@@ -123,6 +123,7 @@ def test_prefect_knows_the_run_its_stages_and_its_artifacts(night: Answer, conso
         "train-agents",
         "train-meta-agent",
         "run-backtests",
+        "analyse-results",
         "promote-agents",
         "generate-signals",
         "build-report",
