@@ -166,6 +166,8 @@ STAGE_COMMANDS = {
     "Example: wealtharena promote --agent reits",
     "signals": "Print the champions' target weights for the next session, and the combined book (after `promote`).\n\n"
     "Example: wealtharena signals --json",
+    "drift": "Compare what the champions observe, do and earn with what they were tested on (after `promote`).\n\n"
+    "Example: wealtharena drift --agent stocks --set drift.sessions=21",
     "report": "Write the night's report, one HTML file, from what the warehouse holds.\n\n"
     "Example: wealtharena report --as-of 2024-06-28",
 }

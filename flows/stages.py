@@ -18,6 +18,7 @@ from flows.trade_on_paper import trade_on_paper
 from flows.train_agents import train_agents
 from flows.train_meta_agent import train_meta_agent
 from flows.walk_forward import walk_forward
+from flows.watch_drift import watch_drift
 from tasks.night import Night
 from tasks.stage import StageResult
 
@@ -42,5 +43,6 @@ STAGES: dict[str, Stage] = {
     "paper": _stage(trade_on_paper),
     "promote": _stage(promote_agents),
     "signals": _stage(generate_signals),
+    "drift": _stage(watch_drift),
     "report": _stage(build_report),
 }

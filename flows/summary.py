@@ -6,6 +6,7 @@ from typing import Any
 
 from flows import terminal
 from flows.analysis_table import print_analysis
+from flows.drift_table import print_drift
 from flows.history_table import print_history
 from flows.paper_table import print_accounts
 from tasks.conclusion import FAILED, AgentRow, NightConclusion, places_by_reason
@@ -68,6 +69,9 @@ def print_stage(night: Night, result: StageResult, as_json: bool) -> None:
         _print_histories(night, result)
     elif result.stage == "paper":
         print_accounts(f"Night {night.night_id}: paper accounts, after costs", result.done.values())
+    elif result.stage == "drift":
+        for receipt in result.done.values():
+            print_drift(receipt)
     elif result.stage == "analyse":
         for receipt in result.done.values():
             print_analysis(receipt)

@@ -117,9 +117,17 @@ def _watch(night: Night, agent: str, model: ServedModel, excess: FloatArray) -> 
             figures.extend(part)
         except DataWindowError as error:
             unwatched.append(f"drift of {kind} is not watched: {error}")
-    alarms = [figure.text for figure in figures if figure.alarm]
     table = _store(night, agent, figures)
-    return DriftReceipt(agent, model.label, tuple(figures), table, (*alarms, *unwatched))
+    return DriftReceipt(agent, model.label, tuple(figures), table, (*_alarms(figures), *unwatched))
+
+
+def _alarms(figures: list[DriftFigure]) -> Iterator[str]:
+    """One sentence about all features, and one per other alarm."""
+    alarms = [figure for figure in figures if figure.alarm]
+    features = [f"{figure.name} {figure.value:.2f}" for figure in alarms if figure.kind == "features"]
+    if features:
+        yield f"features drifted (population stability index; `wealtharena drift` tells more): {', '.join(features)}"
+    yield from (figure.text for figure in alarms if figure.kind != "features")
 
 
 def _features(model: ServedModel, market: Market, limits: DriftSettings) -> Iterator[DriftFigure]:
@@ -159,9 +167,9 @@ def _positions(night: Night, model: ServedModel, market: Market, limits: DriftSe
 
 
 def _performance(excess: FloatArray, limits: DriftSettings) -> Iterator[DriftFigure]:
-    """Evidence against the claim that the production account earns at least what cash does."""
+    """Evidence against the claim that the production account earns at least what cash does; none before it traded."""
     if not len(excess):
-        raise DataWindowError("the production account has no session on paper yet")
+        return
     against = float(log_e_process(-surprises(excess, np.zeros_like(excess)))[-1])
     threshold = math.log(limits.evidence)
     alarm = against >= threshold
