@@ -4,9 +4,6 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
-MARKET_TESTS := tests/contracts tests/envs tests/evaluation tests/execution tests/indicators tests/markets tests/training
-LIVE_NIGHTS := tests/flows/test_flows_live.py
-OTHER_TESTS := $(filter-out tests/flows tests/benchmarks tests/doubles,$(wildcard tests/*))
 ARGS ?=
 FAULTS ?= mild
 
@@ -55,19 +52,15 @@ bench: $(STAMP) ## Measure speed and memory against peers (installed in .venv-be
 contracts: $(STAMP) ## Import contracts (import-linter)
 	$(BIN)/lint-imports
 
-# $(call side_by_side,MARK,FIRST,SECOND): pytest's arguments of two processes, one per core; the second reports afterwards.
-define side_by_side
-	@rest=$$(mktemp); $(BIN)/pytest -m $(1) $(3) > $$rest 2>&1 & second=$$!; \
-	$(BIN)/pytest -m $(1) $(2); first=$$?; \
-	wait $$second; second=$$?; cat $$rest; rm $$rest; test $$first -eq 0 -a $$second -eq 0
-endef
+# Longest folders first, so that no process ends long after the others; tests/conftest.py says what shares a process.
+SIDE_BY_SIDE := --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(STAMP) ## Fast tests
-	$(call side_by_side,"not slow",$(MARKET_TESTS),$(addprefix --ignore=,$(MARKET_TESTS)))
+	$(BIN)/pytest -m "not slow" -n 2 $(SIDE_BY_SIDE) tests/training tests/evaluation tests
 
-# Nights wait for servers and processes most of their time.
+# Nights wait for servers and processes most of their time: more of them than cores.
 test-slow: $(STAMP) ## Whole nights, servers and workers
-	$(call side_by_side,slow,tests/flows --ignore=$(LIVE_NIGHTS),$(OTHER_TESTS) $(LIVE_NIGHTS))
+	$(BIN)/pytest -m slow -n 4 $(SIDE_BY_SIDE) tests/flows tests/tasks tests
 
 mlflow: $(STAMP) ## Show MLflow at http://127.0.0.1:5000 (Ctrl-C ends it)
 	$(BIN)/wealtharena mlflow

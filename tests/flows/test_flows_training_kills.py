@@ -20,7 +20,7 @@ from warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "1"))
 PROFILE = """
 run: {as_of: 2023-06-30, asset_classes: [crypto, etfs]}
 vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
@@ -97,7 +97,7 @@ def assert_nothing_is_logged_twice(home: Path, answer: Answer) -> None:
     client = MlflowClient(uri, uri)
     for receipt in answer.last["done"].values():
         metrics = client.get_run(receipt["mlflow_run_id"]).data.metrics
-        assert {"episode_return_mean", "seed_1/episode_return_mean", "seed_2/steps_per_second"} <= set(metrics)
+        assert {"episode_return_mean", "seed_1/episode_return_mean", "seed_2/episode_return_mean"} <= set(metrics)
         for name in metrics:
             steps = [point.step for point in client.get_metric_history(receipt["mlflow_run_id"], name)]
             assert len(steps) == len(set(steps)) or name == "train_seconds", name
