@@ -13,6 +13,7 @@ from flows import options, terminal
 from flows.agent_commands import agents
 from flows.data_commands import data_app, warehouse_app
 from flows.evaluate_commands import evaluate_app
+from flows.model_commands import models_app
 from flows.simulate_commands import simulate_app
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
@@ -30,6 +31,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(models_app, name="models")
 app.command()(agents)
 
 

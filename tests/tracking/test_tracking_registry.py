@@ -199,8 +199,10 @@ def test_what_serves_or_may_serve_again_is_not_retired(registry: ModelRegistry, 
     registry.promote("stocks", "1", "d1")
     registry.promote("stocks", "2", "d2")
     registry.set_challenger("stocks", "3")
-    for version in ("1", "2", "3"):
-        with pytest.raises(RegistryError, match=f"version {version} must stay: it serves, or a rollback may"):
+    registry.tracker.client.set_registered_model_alias("wealtharena-stocks", "keep-for-audit", "4")
+    assert registry.aliases("stocks") == {"champion": "2", "challenger": "3", "keep-for-audit": "4"}
+    for version in ("1", "2", "3", "4"):
+        with pytest.raises(RegistryError, match=f"version {version} must stay: it bears an alias, or a rollback"):
             registry.retire("stocks", version, by="prune", reason="old")
         assert registry.download("stocks", version).is_dir()
 

@@ -57,6 +57,7 @@ class ModelVersionInfo:
         run_id: MLflow run that logged it.
         bundle_hash: hash of the bundle (see ``CheckpointRef``).
         tags: everything else that was noted with it.
+        created_at: when it was registered, in UTC.
     """
 
     agent: str
@@ -65,6 +66,7 @@ class ModelVersionInfo:
     run_id: str
     bundle_hash: str
     tags: Mapping[str, str]
+    created_at: datetime
 
     @property
     def state(self) -> str:
@@ -79,12 +81,21 @@ class ModelVersionInfo:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """A registered model at one moment, read at once: its champion, its challenger and its trail."""
+    """A registered model at one moment, read at once: version by alias, and its trail."""
 
-    champion: str
-    challenger: str
+    aliases: Mapping[str, str]
     keys: frozenset[str]
     trail: tuple[TrailEntry, ...]
+
+    @property
+    def champion(self) -> str:
+        """``""`` for none."""
+        return self.aliases.get(CHAMPION, "")
+
+    @property
+    def challenger(self) -> str:
+        """``""`` for none."""
+        return self.aliases.get(CHALLENGER, "")
 
     @property
     def champions(self) -> tuple[str, ...]:
@@ -182,6 +193,11 @@ class ModelRegistry:
             standing = self._standing(agent)
             names = [*standing.champions, *([standing.challenger] if standing.challenger else [])]
             return [self.version(agent, version) for version in names]
+
+    def aliases(self, agent: str) -> dict[str, str]:
+        """Version by alias, those that a person gave in MLflow included."""
+        with raising(RegistryError, f"reading the aliases of {agent}", self.settings):
+            return dict(self._standing(agent).aliases)
 
     def history(self, agent: str) -> tuple[TrailEntry, ...]:
         """The audit trail: every promotion, rollback, change of state and retirement, the oldest first."""
@@ -294,8 +310,10 @@ class ModelRegistry:
 
         def act() -> None:
             standing = self._settled(agent)
-            if version in (*standing.champions, standing.challenger):
-                raise RegistryError(f"{agent} version {version} must stay: it serves, or a rollback may restore it")
+            if version in (*standing.champions, *standing.aliases.values()):
+                raise RegistryError(
+                    f"{agent} version {version} must stay: it bears an alias, or a rollback may restore it"
+                )
             info = self.version(agent, version)
             if not any(entry.act is Act.RETIRED and entry.before == version for entry in standing.trail):
                 self._append(agent, standing, Act.RETIRED, version, "", by, "", reason, "")
@@ -361,11 +379,11 @@ class ModelRegistry:
             model = self._client.get_registered_model(_model(agent))
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return _Standing("", "", frozenset(), ())
+                return _Standing({}, frozenset(), ())
             raise
         aliases = {name: str(version) for name, version in model.aliases.items()}
         keys = frozenset(key for key in model.tags if number_of(key) is not None)
-        return _Standing(aliases.get(CHAMPION, ""), aliases.get(CHALLENGER, ""), keys, read_trail(model.tags))
+        return _Standing(aliases, keys, read_trail(model.tags))
 
     def _settled(self, agent: str) -> _Standing:
         """The standing after what a killed process left half done was put right."""
@@ -488,5 +506,11 @@ def _artifact_folder(agent: str, bundle_hash: str) -> str:
 def _info(agent: str, found: "ModelVersion") -> ModelVersionInfo:
     tags = {str(key): str(value) for key, value in sorted(found.tags.items())}
     return ModelVersionInfo(
-        agent, str(found.version), found.source or "", found.run_id or "", tags.get(BUNDLE_HASH, ""), tags
+        agent=agent,
+        version=str(found.version),
+        source=found.source or "",
+        run_id=found.run_id or "",
+        bundle_hash=tags.get(BUNDLE_HASH, ""),
+        tags=tags,
+        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
     )
