@@ -2,20 +2,62 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
-from wealtharena.evaluation.metrics import Metrics
+
+class Ranked(Protocol):
+    """The figures that a person ranks by, as ``Metrics`` has them; NaN where undefined."""
+
+    @property
+    def sharpe(self) -> float:
+        """Annual Sharpe ratio."""
+
+    @property
+    def total_return(self) -> float:
+        """Compound net return, fraction."""
+
+    @property
+    def max_drawdown(self) -> float:
+        """Largest fall from a peak, positive fraction."""
 
 
-def rank(metrics: Mapping[str, Metrics]) -> list[str]:
-    """Names from best to worst: by Sharpe ratio, then total return, then drawdown, then name.
+@dataclass(frozen=True, slots=True)
+class RankedFigures:
+    """Figures of an agent whose ``Metrics`` are not at hand."""
 
-    Because ties in one figure are settled by the next, whoever dominates another stands before it. An agent without a
-    Sharpe ratio (it never moved, or its curve is broken) has shown nothing and comes last.
+    sharpe: float
+    total_return: float
+    max_drawdown: float
+
+    @classmethod
+    def of(cls, sharpe: float | None, total_return: float | None, max_drawdown: float | None) -> "RankedFigures":
+        """From figures that are None where undefined."""
+        return cls(*(math.nan if value is None else value for value in (sharpe, total_return, max_drawdown)))
+
+
+def rank(figures: Mapping[str, Ranked]) -> list[str]:
+    """Names from best to worst: by ``merit``, then total return, then drawdown, then Sharpe ratio, then name.
+
+    Each of these grows with Sharpe ratio, return and smaller drawdown, and ties in one are settled by the next: so
+    whoever dominates another stands before it. An agent of which a figure is unknown (it never moved, or its curve is
+    broken) has shown nothing and comes last. The order says nothing about luck: see the Sharpe ratio's standard error.
     """
-    return sorted(metrics, key=lambda name: (*_sort_key(metrics[name]), name))
+    return sorted(figures, key=lambda name: (*_sort_key(figures[name]), name))
 
 
-def dominates(one: Metrics, other: Metrics) -> bool:
+def merit(figures: Ranked) -> float:
+    """The Sharpe ratio, at most 0 for an account that lost money; NaN where one of the two is.
+
+    Volatility can turn a positive mean return into a compound loss: such an account must not rank above one that kept
+    its money.
+    """
+    if math.isnan(figures.total_return):
+        return math.nan
+    return min(figures.sharpe, 0.0) if figures.total_return < 0.0 else figures.sharpe
+
+
+def dominates(one: Ranked, other: Ranked) -> bool:
     """Whether ``one`` is at least as good in Sharpe ratio, return and drawdown, and better in one of them.
 
     False wherever a figure is NaN: what is unknown can be neither better nor worse.
@@ -28,7 +70,7 @@ def dominates(one: Metrics, other: Metrics) -> bool:
     return all(mine >= theirs for mine, theirs in pairs) and any(mine > theirs for mine, theirs in pairs)
 
 
-def _sort_key(metrics: Metrics) -> tuple[bool, float, float, float]:
-    figures = (-metrics.sharpe, -metrics.total_return, metrics.max_drawdown)
-    unknown = any(math.isnan(figure) for figure in figures)
-    return (True, 0.0, 0.0, 0.0) if unknown else (False, *figures)
+def _sort_key(figures: Ranked) -> tuple[bool, float, float, float, float]:
+    key = (-merit(figures), -figures.total_return, figures.max_drawdown, -figures.sharpe)
+    unknown = any(math.isnan(figure) for figure in key)
+    return (True, 0.0, 0.0, 0.0, 0.0) if unknown else (False, *key)
