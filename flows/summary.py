@@ -14,6 +14,7 @@ from tasks.night import Night
 from tasks.signals import SignalsReceipt
 from tasks.stage import StageResult
 from tasks.training import TrainingReceipt
+from wealtharena.evaluation.ranking import RankedFigures, rank
 from wealtharena.training.selection import describe
 
 _WIDTH_WITH_REASONS = 150
@@ -35,7 +36,9 @@ def print_conclusion(conclusion: NightConclusion, prefect_url: str, as_json: boo
 
 
 def _print_agents(title: str, agents: tuple[AgentRow, ...]) -> None:
-    """One table where it fits, otherwise the reasons in a second one."""
+    """The best first; one table where it fits, otherwise the reasons in a second one."""
+    order = rank({row.agent: RankedFigures.of(row.sharpe, row.total_return, row.max_drawdown) for row in agents})
+    agents = tuple(sorted(agents, key=lambda row: order.index(row.agent)))
     columns = ["agent", "algorithm", "return", "Sharpe", "drawdown", "baseline", "base Sharpe", "decision"]
     rows = [
         [
@@ -102,6 +105,14 @@ def _print_histories(night: Night, result: StageResult) -> None:
         print_history(agent, receipt.table)
 
 
+def _best_first(figures: Mapping[str, Mapping[str, float | None]]) -> list[tuple[str, Mapping[str, float | None]]]:
+    told = {
+        name: RankedFigures.of(values["sharpe"], values["total_return"], values["max_drawdown"])
+        for name, values in figures.items()
+    }
+    return [(name, figures[name]) for name in rank(told)]
+
+
 def _print_figures(night: Night, result: StageResult) -> None:
     rows = [
         [
@@ -113,7 +124,7 @@ def _print_figures(night: Night, result: StageResult) -> None:
             _number(figures["annual_turnover"]),
         ]
         for agent, receipt in result.done.items()
-        for strategy, figures in receipt.figures.items()
+        for strategy, figures in _best_first(receipt.figures)
     ]
     columns = ["agent", "strategy", "return", "Sharpe", "drawdown", "turnover p.a."]
     title = f"Night {night.night_id}: held-out window, after costs"
