@@ -1,13 +1,16 @@
-"""`wealtharena evaluate`: what the agents are able to, shown where the best possible is known."""
+"""`wealtharena evaluate`: agents and promotion gate, tried where the right answer is known."""
 
 from typing import Annotated
 
 import typer
 
 from flows import options, terminal
+from wealtharena.core.errors import SettingsError
 from wealtharena.settings import load_settings
 
-evaluate_app = typer.Typer(no_args_is_help=True, help="Test agents where the best possible answer is known.")
+evaluate_app = typer.Typer(
+    no_args_is_help=True, help="Test agents and the promotion gate where the right answer is known."
+)
 
 Names = Annotated[
     list[str],
@@ -21,7 +24,7 @@ Markets = Annotated[
 
 @evaluate_app.callback()
 def evaluate() -> None:
-    """Test agents where the best possible answer is known."""
+    """Test agents and the promotion gate where the right answer is known."""
 
 
 @evaluate_app.command()
@@ -57,4 +60,42 @@ def learning(
         summaries = run_controls(settings, agent, market or (["M0"] if leak else ["M1e"]), seeds, years, steps, leak)
         print_summaries(summaries, as_json)
     if not all(summary.meets_target for _, summary in summaries):
+        raise typer.Exit(terminal.EXIT_FAILED)
+
+
+@evaluate_app.command()
+def gate(
+    years: Annotated[int, typer.Option("--years", min=1, help="Simulated worlds; with an edge a tenth.")] = 20_000,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", "-s", metavar="NAME", help="Scenario. Repeatable. Default: all."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulation.")] = 1,
+    profile: options.Profile = "quickstart",
+    overrides: options.Overrides = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run the promotion gate through simulated years: how often it errs, how often it finds what is there.
+
+    Scenarios: null, null-crash (no lane is better), worthless, worthless-crash, worthless-worse (history is worth
+    nothing), gain-0.5, gain-1, gain-1-short, gain-2 (one lane is truly better). Every world is watched for two years.
+    Exit code 1: a bound was missed.
+
+    Examples:
+
+      wealtharena evaluate gate --years 20000
+
+      wealtharena evaluate gate --years 2000 --scenario worthless --set promotion.confirmed_evidence=40
+    """
+    with terminal.friendly_errors(as_json):
+        from flows.gate_table import print_gate, run_gate
+        from wealtharena.promotion.simulation import SCENARIOS
+
+        unknown = sorted(set(scenario or ()) - set(SCENARIOS))
+        if unknown:
+            raise SettingsError(f"--scenario must be one of {', '.join(SCENARIOS)}, got {', '.join(unknown)}")
+        rules = load_settings(profile, overrides or []).promotion
+        summaries = run_gate(scenario or list(SCENARIOS), years, rules, seed, quiet=as_json)
+        print_gate(summaries, as_json)
+    if not all(summary.passed for summary in summaries):
         raise typer.Exit(terminal.EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""Puts the gate's question for every candidate, records the answer, and moves the registry's aliases."""
+"""Puts the gate's question for every agent, records the answer, and moves the registry's aliases."""
 
 import json
 from dataclasses import dataclass
@@ -10,22 +10,24 @@ import pyarrow as pa
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
 from tasks.baselines import register_baseline
+from tasks.evidence import BEFORE, CHALLENGED, DECISIONS, SINCE, gate_inputs
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
-from tasks.training import TrainingReceipt
 from tasks.trials import candidate_receipts, run_trials
 from warehouse import Warehouse
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
 from wealtharena.core.hashing import hash_json
-from wealtharena.promotion import Decision, DecisionOutcome, decide
+from wealtharena.promotion import CHANGES, Decision, Kind, Serving, decide
 from wealtharena.settings import Settings, settings_hash
 from wealtharena.tracking import ModelRegistry, Tracker
 
 STAGE = "promote"
-TABLE = "out_promotion__decisions"
+EVIDENCE = "out_promotion__evidence"
+# The logarithm of an e-process that has lost every stake.
+_NOTHING_LEFT = -1e6
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class DecisionReceipt:
     Attributes:
         agent: name.
         decision_id: names the decision in the registry and in the warehouse.
-        outcome: ``promoted``, ``rejected``, ``baseline_champion`` or ``kept``.
-        reason: one sentence with figures.
-        candidate_version: registry number of tonight's policy.
+        outcome: see ``DecisionOutcome``.
+        reason: plain words with figures.
+        candidate_version: registry number of tonight's policy of the agent's own lane; ``""`` if there is none.
         champion_version: registry number of the champion after the decision; ``""`` if there is none.
-        record: the whole decision with every check.
+        record: the whole decision: inputs' figures, every check, every lane, thresholds.
+        needs_approval: whether a person has to agree before ``champion_version`` becomes champion.
     """
 
     agent: str
@@ -49,23 +52,75 @@ class DecisionReceipt:
     candidate_version: str
     champion_version: str
     record: dict[str, Any]
+    needs_approval: bool = False
 
 
 def agents_to_decide(night: Night) -> list[str]:
-    """Agents with a candidate that was scored, the meta-agent last."""
-    candidates, scored = candidate_receipts(night), finished(night, BACKTEST, BacktestReceipt)
-    return [agent for agent in night.chosen if agent in candidates and agent in scored]
+    """Agents with a lane that was trained and scored, the meta-agent last."""
+    trained, scored = candidate_receipts(night), finished(night, BACKTEST, BacktestReceipt)
+    return [
+        agent
+        for agent in night.chosen
+        if agent in scored and any(lane in trained for lane in night.settings.lanes_of(agent))
+    ]
 
 
 @stage_task("decide-agent", "decide {agent}")
 def decide_agent(night: Night, agent: str) -> DecisionReceipt:
-    """Decides about one candidate once a night; a repeat finds the decision and only sees to its consequences."""
-    trained = candidate_receipts(night)[agent]
-    inputs = {"night": night.night_id, "candidate": trained.checkpoint.bundle_hash}
-    receipt = once(night, STAGE, agent, inputs, lambda: _decide(night, agent, trained), DecisionReceipt)
-    _apply(night, receipt)
+    """Decides about one agent once a night; a repeat finds the decision and only sees to its consequences.
+
+    A decision that needs a person's approval is recorded, and changes nothing until ``carry_out`` is called.
+    """
+    trained = candidate_receipts(night)
+    inputs = {
+        "night": night.night_id,
+        "candidates": {
+            lane: trained[lane].checkpoint.bundle_hash for lane in night.settings.lanes_of(agent) if lane in trained
+        },
+    }
+    receipt = once(night, STAGE, agent, inputs, lambda: _decide(night, agent), DecisionReceipt)
+    record_decision(night, receipt, decided_by="gate")
+    if not receipt.needs_approval:
+        carry_out(night, receipt, decided_by="gate")
     tell(ProgressEvent(STAGE, agent, 1, 1, receipt.outcome))
     return receipt
+
+
+def record_decision(night: Night, receipt: DecisionReceipt, decided_by: str) -> None:
+    """Writes the decision and the evidence that it rests on; done again, it changes nothing but who decided."""
+    _record(night.warehouse, night.night_id, receipt, decided_by)
+    rows = [
+        _evidence_row(night, receipt.agent, lane, receipt.record["look"]) for lane in receipt.record.get("lanes", ())
+    ]
+    if rows:
+        night.warehouse.write(EVIDENCE, pa.Table.from_pylist(rows))
+
+
+def carry_out(night: Night, receipt: DecisionReceipt, decided_by: str) -> None:
+    """Moves the registry's aliases; a run that is killed in between catches up when it is repeated.
+
+    Tags come first and the alias last: whoever finds a champion finds what is known of it.
+    """
+    registry = ModelRegistry(Tracker(night.settings))
+    serving = receipt.record["serving"]
+    before = registry.alias(receipt.agent, "champion")
+    if receipt.candidate_version:
+        if before is None or before.version != receipt.candidate_version:
+            registry.set_challenger(receipt.agent, receipt.candidate_version)
+        noted = {"decision": receipt.outcome, "decision_id": receipt.decision_id, "reason": receipt.reason}
+        registry.note(receipt.agent, receipt.candidate_version, noted)
+    if receipt.outcome in CHANGES:
+        registry.note(receipt.agent, receipt.champion_version, _service_tags(serving))
+        registry.promote(
+            receipt.agent,
+            receipt.champion_version,
+            receipt.decision_id,
+            by=decided_by,
+            reason=receipt.reason,
+            state=serving["state"],
+        )
+    elif before is not None and before.version == receipt.champion_version:
+        registry.mark(receipt.agent, serving["state"], receipt.decision_id, by=decided_by, reason=receipt.reason)
 
 
 def roll_back(settings: Settings, name: str, reason: str) -> dict[str, str]:
@@ -99,43 +154,70 @@ def roll_back(settings: Settings, name: str, reason: str) -> dict[str, str]:
     return {"agent": agent, "version": now.version, "reason": text}
 
 
-def _decide(night: Night, agent: str, trained: TrainingReceipt) -> DecisionReceipt:
+def _decide(night: Night, agent: str) -> DecisionReceipt:
     trials = run_trials(night, agent)
-    if trials.candidate is None:
-        raise PipelineError(f"{agent}: the candidate of night {night.night_id} was not scored")
-    risk = night.settings.risk_of(agent)
-    decision = decide(trials.candidate, trials.champion, trials.baselines, night.settings.promotion, risk)
-    champion = _champion_after(night, agent, decision, trained.version, trials.champion_version)
+    if not trials.lanes and not trials.refused:
+        raise PipelineError(f"{agent}: no candidate of night {night.night_id} was scored")
+    inputs = gate_inputs(night, agent, trials)
+    decision = decide(inputs, night.settings.promotion, night.settings.risk_of(agent))
+    own = candidate_receipts(night).get(agent)
     salt = night.run_id if night.force else ""
+    bundles = sorted(receipt.checkpoint.bundle_hash for receipt in candidate_receipts(night).values())
     return DecisionReceipt(
         agent=agent,
-        decision_id=hash_json([night.night_id, agent, trained.checkpoint.bundle_hash, salt])[:16],
+        decision_id=hash_json([night.night_id, agent, bundles, salt])[:16],
         outcome=str(decision.outcome),
         reason=decision.reason,
-        candidate_version=trained.version,
-        champion_version=champion,
+        candidate_version=own.version if own else "",
+        champion_version=_version_of(night, agent, decision, trials.champion_version),
         record=decision.as_record(),
+        needs_approval=decision.needs_approval,
     )
 
 
-def _champion_after(night: Night, agent: str, decision: Decision, candidate: str, champion: str) -> str:
-    if decision.outcome is DecisionOutcome.PROMOTED:
-        return candidate
-    if decision.outcome is DecisionOutcome.BASELINE_CHAMPION:
-        return register_baseline(night, agent, decision.winner)
-    return champion
+def _version_of(night: Night, agent: str, decision: Decision, champion: str) -> str:
+    """Registry number of the champion after the decision."""
+    serving = decision.serving
+    if not decision.changes:
+        return champion if serving.lane_id else ""
+    if serving.kind is Kind.BASELINE:
+        return register_baseline(night, agent, serving.name)
+    return serving.version or _newest_version(night, agent, serving)
 
 
-def _apply(night: Night, receipt: DecisionReceipt) -> None:
-    """Records first, moves the alias second: a run that is killed in between catches up when it is repeated."""
-    _record(night.warehouse, night.night_id, receipt, decided_by="gate")
-    registry = ModelRegistry(Tracker(night.settings))
-    champion = registry.alias(receipt.agent, "champion")
-    if champion is None or champion.version != receipt.candidate_version:
-        registry.set_challenger(receipt.agent, receipt.candidate_version)
-    if receipt.outcome in (DecisionOutcome.PROMOTED, DecisionOutcome.BASELINE_CHAMPION):
-        registry.promote(receipt.agent, receipt.champion_version, receipt.decision_id)
-    registry.note(receipt.agent, receipt.candidate_version, {"decision": receipt.outcome, "reason": receipt.reason})
+def _newest_version(night: Night, agent: str, serving: Serving) -> str:
+    """The last policy of a lane that was not trained tonight."""
+    versions = [
+        info
+        for info in ModelRegistry(Tracker(night.settings)).versions(agent)
+        if info.tags.get("lane_id") == serving.lane_id and not info.is_retired
+    ]
+    if not versions:
+        raise PipelineError(f"{agent}: the lane {serving.lane_id} that returns has no version in the registry")
+    return max(versions, key=lambda info: int(info.version)).version
+
+
+def _service_tags(serving: dict[str, Any]) -> dict[str, str]:
+    tags = {SINCE: serving["since"], BEFORE: serving["before"], CHALLENGED: serving["challenged"]}
+    return {"lane_id": serving["lane_id"], **{name: value or "" for name, value in tags.items()}}
+
+
+def _evidence_row(night: Night, agent: str, lane: dict[str, Any], look: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "agent": agent,
+        "lane_id": lane["lane_id"],
+        "champion_lane_id": lane["against"],
+        "as_of": night.as_of,
+        "night": night.night_id,
+        "state": lane["state"],
+        "sessions": lane["sessions"],
+        "log_e": _NOTHING_LEFT if lane["log_e"] is None else lane["log_e"],
+        "log_e_reversed": _NOTHING_LEFT if lane["log_e_reversed"] is None else lane["log_e_reversed"],
+        "drawdown": lane["drawdown"],
+        "p_value": lane["p_value"],
+        "alpha": look["alpha"] if look else None,
+        "known_at": datetime.now(UTC),
+    }
 
 
 def _record(warehouse: Warehouse, night: str, receipt: DecisionReceipt, decided_by: str) -> None:
@@ -151,4 +233,4 @@ def _record(warehouse: Warehouse, night: str, receipt: DecisionReceipt, decided_
         "decided_at": datetime.now(UTC),
         "decided_by": decided_by,
     }
-    warehouse.write(TABLE, pa.Table.from_pylist([row]))
+    warehouse.write(DECISIONS, pa.Table.from_pylist([row]))

@@ -1,30 +1,39 @@
 """What the promotion gate says, with every figure that it looked at."""
 
-import math
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from wealtharena.evaluation.comparison import SharpeDifference
-from wealtharena.promotion.score_card import Kind, ScoreCard, number_or_none
+from wealtharena.promotion.score_card import Kind, number_or_none
+from wealtharena.promotion.spending import Look
+from wealtharena.promotion.states import State
 
 
 class DecisionOutcome(StrEnum):
-    """How a gate ended."""
+    """How a night ended for an agent."""
 
     PROMOTED = "promoted"
-    """The candidate becomes champion."""
-    REJECTED = "rejected"
-    """The champion stays, or, without champion and usable baseline, there is none."""
+    """A policy of another lane becomes champion, or the first champion is a policy."""
+    REFRESHED = "refreshed"
+    """A new checkpoint of the champion's own lane serves."""
     BASELINE_CHAMPION = "baseline_champion"
-    """There was no usable champion and the best baseline beats the candidate: it becomes champion."""
+    """A baseline becomes champion."""
+    REJECTED = "rejected"
+    """Tonight's candidate failed a guard: the champion stays, or, where nothing is usable, there is none."""
     KEPT = "kept"
-    """Candidate and champion are the same checkpoint."""
+    """The champion stays; its challengers go on."""
+    ROLLED_BACK = "rolled_back"
+    """The champion failed in service: the lane before it returns."""
+
+
+CHANGES = frozenset(DecisionOutcome) - {DecisionOutcome.REJECTED, DecisionOutcome.KEPT}
+"""Outcomes after which another version serves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question put to the candidate.
+    """One question put to a candidate.
 
     Attributes:
         name: what was asked.
@@ -40,87 +49,142 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """How sure the comparison is: reported, not a gate yet.
+class Standing:
+    """Where a lane stands against the champion.
 
     Attributes:
-        opponent: name of the card that the candidate was compared with.
-        sharpe: difference of the annual Sharpe ratios, with standard error.
+        lane_id: identity.
+        name: for people.
+        against: lane_id that it is compared with; ``""`` for none.
+        state: see ``State``.
+        sessions: in which both paper accounts traded.
+        log_e: natural logarithm of the e-process.
+        log_e_reversed: of the process with the accounts exchanged; for the champion counted from its takeover.
+        drawdown: largest of its paper account.
+        p_value: of its history; NaN if it was not looked at.
+        second_key: whether forward evidence suffices for a takeover.
     """
 
-    opponent: str
-    sharpe: SharpeDifference
+    lane_id: str
+    name: str
+    against: str
+    state: State
+    sessions: int
+    log_e: float
+    log_e_reversed: float
+    drawdown: float
+    p_value: float
+    second_key: bool
 
-    def sentence(self) -> str:
-        """The evidence in words; empty where there is none."""
-        if math.isnan(self.sharpe.difference):
-            return ""
-        return (
-            f"Sharpe difference {self.sharpe.difference:+.2f} with a standard error of "
-            f"{self.sharpe.standard_error:.2f} (reported, not a gate yet)"
-        )
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Who serves after the decision: what the next night has to know.
+
+    Attributes:
+        lane_id: its lane; ``""`` if nobody serves.
+        name: for people.
+        kind: policy or baseline; None if nobody serves.
+        version: registry number of a policy that takes the place; ``""`` for a baseline and for a champion that stays.
+        state: see ``State``; None if nobody serves.
+        since: last session before it entered service; None if unknown.
+        before: lane that it has to prove itself against.
+        challenged: session before the challenge began that it won; None: all evidence counts.
+    """
+
+    lane_id: str = ""
+    name: str = ""
+    kind: Kind | None = None
+    version: str = ""
+    state: State | None = None
+    since: date | None = None
+    before: str = ""
+    challenged: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deflation:
+    """The winner's Sharpe ratio on the held-out window in the light of all trials: reported, no gate.
+
+    Attributes:
+        trials: candidates ever scored.
+        probability: Deflated Sharpe ratio: that the true one is above the best of as many worthless trials.
+        min_sessions: minimum track record length above 0 at 95 %.
+    """
+
+    trials: int
+    probability: float
+    min_sessions: float
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Outcome of one gate.
+    """Outcome of one night for one agent.
 
     Attributes:
         outcome: see ``DecisionOutcome``.
-        winner: name of the champion after the decision; empty if there is none.
-        winner_kind: policy or baseline; None if there is no champion.
-        reason: one plain sentence with numbers.
-        checks: every check, passed or not.
-        candidate: card of the candidate.
-        opponent: card that it was held against; None if there was neither champion nor usable baseline.
-        evidence: uncertainty of the comparison; None without opponent.
+        serving: who serves afterwards.
+        reason: plain words with figures.
+        checks: guards of the candidate that the outcome is about.
+        standings: every lane against the champion, the champion first.
+        look: the look at histories; None if none was needed.
+        thresholds: that applied, by name.
+        deflation: of the winner; None for a baseline.
+        needs_approval: whether a person has to agree before anything changes.
     """
 
     outcome: DecisionOutcome
-    winner: str
-    winner_kind: Kind | None
+    serving: Serving
     reason: str
-    checks: tuple[Check, ...]
-    candidate: ScoreCard
-    opponent: ScoreCard | None = None
-    evidence: Evidence | None = None
+    checks: tuple[Check, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    look: Look | None = None
+    thresholds: tuple[tuple[str, float], ...] = ()
+    deflation: Deflation | None = None
+    needs_approval: bool = False
 
     @property
-    def champion_label(self) -> str:
-        """``baseline:equal_weight`` for a baseline, the name for a policy: what a registry tag stores."""
-        return f"baseline:{self.winner}" if self.winner_kind is Kind.BASELINE else self.winner
+    def changes(self) -> bool:
+        """Whether the champion's version changes."""
+        return self.outcome in CHANGES
 
     def as_record(self) -> dict[str, Any]:
         """The whole decision as JSON-safe values."""
         return {
             "outcome": str(self.outcome),
-            "winner": self.winner,
-            "winner_kind": str(self.winner_kind) if self.winner_kind else None,
-            "champion": self.champion_label,
             "reason": self.reason,
-            "checks": [_check_record(check) for check in self.checks],
-            "candidate": self.candidate.as_record(),
-            "opponent": self.opponent.as_record() if self.opponent else None,
-            "evidence": _evidence_record(self.evidence) if self.evidence else None,
+            "needs_approval": self.needs_approval,
+            "serving": _serving_record(self.serving),
+            "checks": [_record(check, ("name", "passed", "value", "threshold")) for check in self.checks],
+            "lanes": [_record(lane, tuple(Standing.__dataclass_fields__)) for lane in self.standings],
+            "look": _look_record(self.look),
+            "thresholds": dict(self.thresholds),
+            "deflated": _record(self.deflation, tuple(Deflation.__dataclass_fields__)) if self.deflation else None,
         }
 
 
-def _check_record(check: Check) -> dict[str, Any]:
+def _record(item: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _plain(getattr(item, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return str(value)
+    return number_or_none(value) if isinstance(value, float) else value
+
+
+def _serving_record(serving: Serving) -> dict[str, Any]:
     return {
-        "name": check.name,
-        "passed": check.passed,
-        "value": number_or_none(check.value),
-        "threshold": number_or_none(check.threshold),
+        "lane_id": serving.lane_id,
+        "name": serving.name,
+        "kind": str(serving.kind) if serving.kind else None,
+        "version": serving.version,
+        "state": str(serving.state) if serving.state else None,
+        "since": serving.since.isoformat() if serving.since else None,
+        "before": serving.before,
+        "challenged": serving.challenged.isoformat() if serving.challenged else None,
     }
 
 
-def _evidence_record(evidence: Evidence) -> dict[str, Any]:
-    return {
-        "opponent": evidence.opponent,
-        "sharpe_difference": number_or_none(evidence.sharpe.difference),
-        "standard_error": number_or_none(evidence.sharpe.standard_error),
-        "correlation": number_or_none(evidence.sharpe.correlation),
-        "sessions": evidence.sharpe.sessions,
-        "gate": False,
-        "note": "reported, not a gate yet",
-    }
+def _look_record(look: Look | None) -> dict[str, Any] | None:
+    return None if look is None else {"month": look.month.isoformat(), "inputs": look.inputs, "alpha": look.alpha}

@@ -1,152 +1,221 @@
-"""The promotion gate: a pure function from score cards to a decision."""
+"""The promotion gate: a pure function from a night's inputs to a decision."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from wealtharena.core.errors import PromotionError
-from wealtharena.evaluation.comparison import sharpe_difference
-from wealtharena.promotion.decision import Check, Decision, DecisionOutcome, Evidence
-from wealtharena.promotion.reasons import champion_reason, kept_reason, vacancy_reason
-from wealtharena.promotion.score_card import ScoreCard
+from wealtharena.core.panel import FloatArray
+from wealtharena.evaluation.metrics import deflated_sharpe, min_track_record_length
+from wealtharena.promotion import reasons
+from wealtharena.promotion.challenge import second_key
+from wealtharena.promotion.decision import Decision, DecisionOutcome, Deflation, Serving, Standing
+from wealtharena.promotion.forward import Forward
+from wealtharena.promotion.guards import guard, sound
+from wealtharena.promotion.histories import FirstKey, first_key, inputs_hash
+from wealtharena.promotion.inputs import Champion, GateInputs, LaneInputs
+from wealtharena.promotion.refresh import guarded, refresh
+from wealtharena.promotion.score_card import Kind, ScoreCard
+from wealtharena.promotion.spending import look
+from wealtharena.promotion.standings import challengers, champion_forward, standing_of, standings
+from wealtharena.promotion.states import State, confirmation_threshold, service
+from wealtharena.promotion.takeover import takeover
+from wealtharena.promotion.vacancy import fill
 from wealtharena.settings import PromotionSettings, RiskSettings
 
 
-def decide(
-    candidate: ScoreCard,
-    champion: ScoreCard | None,
-    baselines: Mapping[str, ScoreCard],
-    rules: PromotionSettings,
-    risk: RiskSettings,
-) -> Decision:
-    """Whether ``candidate`` takes the champion's place.
+def decide(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> Decision:
+    """Who is champion after the night.
 
-    The candidate must be sound: finite, trading, within the limits. Against a champion, policy or baseline, it must
-    have a higher Sharpe ratio by more than ``min_sharpe_gain``, and a drawdown at most ``max_drawdown_slack`` deeper
-    (not asked against a champion that did not trade: cash has no drawdown). A champion whose own curve is not finite
-    counts as none. Without champion the better of candidate and best baseline takes the place, by Sharpe ratio, then
-    return, then drawdown; a tie goes to the baseline. An account that never moved has a merit of 0 here, so that cash
-    is never chosen over a positive Sharpe ratio.
+    In this order: a champion that fails in service gives way to the lane before it; a challenger with both keys and
+    every guard takes over; a new checkpoint of the champion's own lane that passes the guards replaces the old one.
+    Without usable champion the best baseline by history takes the place, unless the history of a sound policy is
+    proved better. With the policy ``guarded`` the agent's own newest policy serves as soon as it passes the guards.
 
     Args:
-        candidate: the challenger's card.
-        champion: card of the champion on the same window; None if there is none.
-        baselines: cards of the baselines on the same window, by name.
-        rules: thresholds of the comparison.
+        inputs: see ``GateInputs``.
+        rules: thresholds.
         risk: holds the drawdown limit.
 
     Raises:
-        PromotionError: the cards were not scored on the same window.
+        PromotionError: cards were not scored on the same window, or two lanes share an identity.
     """
-    _require_one_window([candidate, *([champion] if champion else []), *baselines.values()])
-    if champion is not None and champion.bundle_hash and champion.bundle_hash == candidate.bundle_hash:
-        return _kept(candidate, champion)
-    soundness = _soundness_checks(candidate, rules, risk)
-    if champion is not None and champion.finite:
-        return _against_champion(candidate, champion, soundness, rules)
-    return _without_champion(candidate, _best_baseline(baselines, risk), soundness)
-
-
-def _kept(candidate: ScoreCard, champion: ScoreCard) -> Decision:
-    return Decision(
-        outcome=DecisionOutcome.KEPT,
-        winner=champion.name,
-        winner_kind=champion.kind,
-        reason=kept_reason(candidate, champion),
-        checks=(),
-        candidate=candidate,
-        opponent=champion,
+    _require_consistent(inputs)
+    decision = _decided(inputs, rules, risk)
+    return replace(
+        decision,
+        thresholds=_thresholds(inputs, rules, risk),
+        deflation=_deflation(inputs, decision),
+        needs_approval=rules.policy == "manual" and _asks(inputs, decision),
     )
 
 
-def _against_champion(
-    candidate: ScoreCard, champion: ScoreCard, soundness: list[Check], rules: PromotionSettings
+def _decided(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> Decision:
+    champion = inputs.champion
+    if champion is None or champion.card is None or not champion.card.finite:
+        return fill(inputs, rules, risk)
+    if rules.policy == "guarded":
+        return guarded(inputs, champion, rules, risk)
+    return _contest(inputs, champion, rules, risk)
+
+
+def _contest(inputs: GateInputs, champion: Champion, rules: PromotionSettings, risk: RiskSettings) -> Decision:
+    served = champion_forward(inputs, champion, rules)
+    champion, failed = _served(inputs, champion, served, rules, risk)
+    found = challengers(inputs, champion, rules)
+    glance = look(inputs.as_of, _history_hash(inputs, champion, rules), inputs.looks, rules.error_per_year)
+    history = _LazyHistory(inputs, champion, rules)
+    winner = None if failed else _takeover(found, history, glance.alpha, inputs, champion, rules, risk)
+    tested = history.outcome
+    rows = standings(inputs, champion, served, found, tested.p_values if tested else {}, rules, risk)
+    if failed:
+        before = inputs.lane(champion.before)
+        decision = fill(inputs, rules, risk) if before is None else _rollback(inputs, champion, before, rows[0], risk)
+    elif winner is not None:
+        decision = _won(inputs, champion, winner, standing_of(rows, winner.lane_id), glance.alpha, rules, risk)
+    else:
+        decision = refresh(inputs, champion, rules, risk, rows)
+    return replace(decision, standings=rows, look=glance if tested else None)
+
+
+def _served(
+    inputs: GateInputs, champion: Champion, served: Forward | None, rules: PromotionSettings, risk: RiskSettings
+) -> tuple[Champion, bool]:
+    """The champion with its state of tonight, and whether it has to give its place back."""
+    if served is None:
+        return champion, False
+    lanes = max(len(inputs.lanes) - 1, 1)
+    replayed = service(served.evidence, served.index_after(champion.since), lanes, rules, risk.max_drawdown)
+    if replayed.rolled_back >= 0:
+        return champion, True
+    return replace(champion, state=replayed.state(champion.state)), False
+
+
+def _takeover(
+    found: Mapping[str, Forward],
+    history: "_LazyHistory",
+    alpha: float,
+    inputs: GateInputs,
+    champion: Champion,
+    rules: PromotionSettings,
+    risk: RiskSettings,
+) -> LaneInputs | None:
+    """The challenger with both keys and every guard; forward evidence settles among several."""
+    names = [lane_id for lane_id, one in found.items() if one.evidence.log_e.size]
+    log_e = np.array([found[name].evidence.log_e[-1] for name in names])
+    opened = np.array([bool(second_key(found[name].evidence, rules)[-1]) for name in names], dtype=np.bool_)
+    for held in np.flatnonzero(opened):
+        lane = inputs.lane(names[held])
+        opened[held] = lane is not None and sound(guard(lane, champion.card, rules, risk))
+    index = takeover(log_e, opened, lambda: history.p_values(names), alpha)
+    return None if index is None else inputs.lane(names[index])
+
+
+class _LazyHistory:
+    """The first key, turned at most once and only if asked for."""
+
+    def __init__(self, inputs: GateInputs, champion: Champion, rules: PromotionSettings) -> None:
+        self._inputs, self._champion, self._rules = inputs, champion, rules
+        self.outcome: FirstKey | None = None
+
+    def p_values(self, names: list[str]) -> FloatArray:
+        """(k,) of the named lanes; 1 for one without enough history."""
+        if self.outcome is None:
+            own = self._inputs.lane(self._champion.lane_id)
+            self.outcome = first_key(self._inputs.lanes, own, self._rules, self._inputs.seed)
+        return np.array([self.outcome.p_values.get(name, 1.0) for name in names])
+
+
+def _won(
+    inputs: GateInputs,
+    champion: Champion,
+    lane: LaneInputs,
+    standing: Standing,
+    alpha: float,
+    rules: PromotionSettings,
+    risk: RiskSettings,
 ) -> Decision:
-    checks = [*soundness, _sharpe_check(candidate, champion, rules), *_drawdown_check(candidate, champion, rules)]
-    promoted = all(check.passed for check in checks)
-    winner = candidate if promoted else champion
     return Decision(
-        outcome=DecisionOutcome.PROMOTED if promoted else DecisionOutcome.REJECTED,
-        winner=winner.name,
-        winner_kind=winner.kind,
-        reason=champion_reason(candidate, champion, checks),
-        checks=tuple(checks),
-        candidate=candidate,
-        opponent=champion,
-        evidence=_evidence(candidate, champion),
-    )
-
-
-def _without_champion(candidate: ScoreCard, baseline: ScoreCard | None, soundness: list[Check]) -> Decision:
-    checks = [*soundness, *([_order_check(candidate, baseline)] if baseline else [])]
-    promoted = all(check.passed for check in checks)
-    winner = candidate if promoted else baseline
-    fallback = DecisionOutcome.BASELINE_CHAMPION if baseline else DecisionOutcome.REJECTED
-    return Decision(
-        outcome=DecisionOutcome.PROMOTED if promoted else fallback,
-        winner=winner.name if winner else "",
-        winner_kind=winner.kind if winner else None,
-        reason=vacancy_reason(candidate, baseline, checks),
-        checks=tuple(checks),
-        candidate=candidate,
-        opponent=baseline,
-        evidence=_evidence(candidate, baseline) if baseline else None,
-    )
-
-
-def _soundness_checks(candidate: ScoreCard, rules: PromotionSettings, risk: RiskSettings) -> list[Check]:
-    """What a candidate must fulfil whoever its opponent is. A NaN figure passes no comparison."""
-    metrics = candidate.metrics
-    return [
-        Check("finite", candidate.finite, float(candidate.finite), 1.0),
-        Check("trades", metrics.turnover >= rules.min_turnover, metrics.turnover, rules.min_turnover),
-        Check(
-            "drawdown_within_limit", metrics.max_drawdown <= risk.max_drawdown, metrics.max_drawdown, risk.max_drawdown
+        outcome=_promotion(lane),
+        serving=Serving(
+            lane.lane_id,
+            lane.name,
+            lane.kind,
+            lane.version,
+            State.PROVISIONAL,
+            inputs.as_of,
+            champion.lane_id,
+            champion.since,
         ),
-        Check("limits_kept", not candidate.limits_breached, float(len(candidate.limits_breached)), 0.0),
-    ]
-
-
-def _sharpe_check(candidate: ScoreCard, champion: ScoreCard, rules: PromotionSettings) -> Check:
-    """Strictly better: equal is no reason to switch. Hence no promoted candidate is dominated by the champion."""
-    threshold = champion.merit + rules.min_sharpe_gain
-    return Check("sharpe_above_champion", candidate.merit > threshold, candidate.metrics.sharpe, threshold)
-
-
-def _drawdown_check(candidate: ScoreCard, champion: ScoreCard, rules: PromotionSettings) -> list[Check]:
-    if not champion.metrics.turnover >= rules.min_turnover:
-        return []
-    value, threshold = candidate.metrics.max_drawdown, champion.metrics.max_drawdown + rules.max_drawdown_slack
-    return [Check("drawdown_near_champion", value <= threshold, value, threshold)]
-
-
-def _order_check(candidate: ScoreCard, baseline: ScoreCard) -> Check:
-    return Check(
-        "better_than_best_baseline", _order(candidate) > _order(baseline), candidate.metrics.sharpe, baseline.merit
+        reason=reasons.took_over(lane, champion, standing, alpha),
+        checks=guard(lane, champion.card, rules, risk),
     )
 
 
-def _best_baseline(baselines: Mapping[str, ScoreCard], risk: RiskSettings) -> ScoreCard | None:
-    """The best sound baseline; ties go to the first name. Baselines obey the same limits as agents."""
-    usable = [
-        card
-        for _, card in sorted(baselines.items())
-        if card.finite and not card.limits_breached and card.metrics.max_drawdown <= risk.max_drawdown
-    ]
-    return max(usable, key=_order, default=None)
+def _rollback(inputs: GateInputs, champion: Champion, lane: LaneInputs, own: Standing, risk: RiskSettings) -> Decision:
+    return Decision(
+        outcome=DecisionOutcome.ROLLED_BACK,
+        serving=Serving(lane.lane_id, lane.name, lane.kind, lane.version, State.UNPROVEN, inputs.as_of),
+        reason=reasons.rolled_back(champion, lane, own.log_e_reversed, own.drawdown, risk.max_drawdown),
+    )
 
 
-def _order(card: ScoreCard) -> tuple[float, float, float]:
-    return card.merit, card.metrics.total_return, -card.metrics.max_drawdown
+def _promotion(lane: LaneInputs) -> DecisionOutcome:
+    return DecisionOutcome.PROMOTED if lane.kind is Kind.POLICY else DecisionOutcome.BASELINE_CHAMPION
 
 
-def _evidence(candidate: ScoreCard, opponent: ScoreCard) -> Evidence:
-    return Evidence(opponent.name, sharpe_difference(candidate.returns, opponent.returns, candidate.annualisation))
+def _history_hash(inputs: GateInputs, champion: Champion, rules: PromotionSettings) -> str:
+    return inputs_hash(inputs.lanes, inputs.lane(champion.lane_id), rules)
 
 
-def _require_one_window(cards: list[ScoreCard]) -> None:
-    first = cards[0]
+def _asks(inputs: GateInputs, decision: Decision) -> bool:
+    """A rollback and a baseline for an empty place are safe without a person."""
+    if decision.outcome is DecisionOutcome.BASELINE_CHAMPION:
+        return inputs.champion is not None
+    return decision.outcome in (DecisionOutcome.PROMOTED, DecisionOutcome.REFRESHED)
+
+
+def _thresholds(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> tuple[tuple[str, float], ...]:
+    return (
+        ("provisional_evidence", rules.provisional_evidence),
+        ("confirmed_evidence", confirmation_threshold(max(len(inputs.lanes) - 1, 1), rules)),
+        ("rollback_evidence", rules.rollback_evidence),
+        ("min_sessions", float(rules.min_sessions)),
+        ("max_sessions", float(rules.max_sessions)),
+        ("loss_stop", rules.loss_stop),
+        ("alpha_per_month", rules.error_per_year / 12.0),
+        ("max_drawdown", risk.max_drawdown),
+    )
+
+
+def _deflation(inputs: GateInputs, decision: Decision) -> Deflation | None:
+    lane = inputs.lane(decision.serving.lane_id)
+    served = inputs.champion.card if inputs.champion else None
+    card = served if lane is None or lane.card is None else lane.card
+    if card is None or card.kind is Kind.BASELINE:
+        return None
+    metrics, sessions = card.metrics, card.returns.size
+    sharpe = metrics.sharpe / math.sqrt(card.annualisation)
+    trials = inputs.trials
+    return Deflation(
+        trials.number,
+        deflated_sharpe(sharpe, max(trials.number, 1), trials.variance, sessions, metrics.skewness, metrics.kurtosis),
+        min_track_record_length(sharpe, 0.0, metrics.skewness, metrics.kurtosis),
+    )
+
+
+def _require_consistent(inputs: GateInputs) -> None:
+    names = [lane.lane_id for lane in inputs.lanes]
+    if len(set(names)) < len(names):
+        raise PromotionError(f"{inputs.agent}: the lanes of a night must have identities of their own, got {names}")
+    cards = [lane.card for lane in inputs.lanes if lane.card is not None]
+    if inputs.champion is not None and inputs.champion.card is not None:
+        cards.append(inputs.champion.card)
     for card in cards[1:]:
-        if card.window != first.window or card.returns.size != first.returns.size:
-            raise PromotionError(f"score cards must be of the same window: {_span(first)} and {_span(card)} differ")
+        if card.window != cards[0].window or card.returns.size != cards[0].returns.size:
+            raise PromotionError(f"score cards must be of the same window: {_span(cards[0])} and {_span(card)} differ")
 
 
 def _span(card: ScoreCard) -> str:

@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """The newly trained policy is the champion now."""
     KEPT = "champion kept"
     """The champion of the night before stays in service."""
+    ROLLED_BACK = "rolled back"
+    """The champion of the night before failed in service; the one before it is back."""
     BASELINE = "baseline serves"
     """No policy is good enough; a fixed rule is the champion."""
     VACANT = "no champion"

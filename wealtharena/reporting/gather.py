@@ -43,6 +43,8 @@ _AMOUNTS = {
 CANDIDATE, CHAMPION = "candidate", "champion"
 _VERDICTS = {
     "promoted": Verdict.PROMOTED,
+    "refreshed": Verdict.PROMOTED,
+    "rolled_back": Verdict.ROLLED_BACK,
     "rejected": Verdict.KEPT,
     "kept": Verdict.KEPT,
     "baseline_champion": Verdict.BASELINE,

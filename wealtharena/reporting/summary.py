@@ -36,6 +36,8 @@ def summary_sentence(data: ReportData) -> str:
     parts = [f"{promoted} of {len(data.agents)} agents promoted"]
     if kept:
         parts.append(f"{kept} {_plural('champion', kept)} kept")
+    if by_verdict[Verdict.ROLLED_BACK]:
+        parts.append(f"{len(by_verdict[Verdict.ROLLED_BACK])} rolled back")
     if baselines:
         parts.append(f"{baselines} {_plural('baseline', baselines)} {'serves' if baselines == 1 else 'serve'}")
     if vacant:
@@ -63,6 +65,7 @@ def page_facts(agent: AgentReport) -> dict[str, str]:
         "robustness": _robustness_fact(agent),
         "ledger": _ledger_fact(agent),
         "drift": _drift_fact(agent),
+        "limits": _limits_fact(agent),
     }
 
 
@@ -111,8 +114,9 @@ def _decision_fact(agent: AgentReport) -> str:
         return f"{agent.verdict}; no forward evidence yet"
     lane = page.lanes[0]
     return (
-        f"{agent.verdict}; {lane.lane} has E {figure(lane.evidence)} of {figure(page.rules.provisional_evidence)} "
-        f"after {lane.sessions} of {page.rules.min_sessions} sessions"
+        f"{agent.verdict}; most forward evidence: {lane.lane}, E {number(lane.evidence)} after {lane.sessions} "
+        f"{_plural('session', lane.sessions)} (asked: {figure(page.rules.provisional_evidence)} after "
+        f"{page.rules.min_sessions})"
     )
 
 
@@ -124,7 +128,8 @@ def _history_fact(agent: AgentReport) -> str:
     row = page.best.figures
     if row is None or row.sharpe.value is None:
         return span
-    return f"{span}: Sharpe {number(row.sharpe.value)} ({number(row.sharpe.low)} to {number(row.sharpe.high)})"
+    interval = f"{number(row.sharpe.low)} to {number(row.sharpe.high)}"
+    return f"{span}: {page.best.lane} has Sharpe {number(row.sharpe.value)} ({interval})"
 
 
 def _robustness_fact(agent: AgentReport) -> str:
@@ -149,6 +154,13 @@ def _drift_fact(agent: AgentReport) -> str:
         return ""
     alarms = f"{page.num_alarms} {_plural('alarm', page.num_alarms)}" if page.num_alarms else "no alarm"
     return f"{alarms} in {page.num_figures} {_plural('figure', page.num_figures)}"
+
+
+def _limits_fact(agent: AgentReport) -> str:
+    if agent.risk is None:
+        return ""
+    bound = [display_name(row.name) for row in agent.risk.limits if row.bound_share > 0.0]
+    return f"bound: {', '.join(bound)}" if bound else "no limit bound"
 
 
 def _sharpe(agent: AgentReport) -> float:

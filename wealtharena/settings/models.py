@@ -723,9 +723,7 @@ class PromotionSettings(Section):
                 f"got {self.confirmed_evidence:g}"
             )
         if self.max_sessions <= self.min_sessions:
-            raise ValueError(
-                f"max_sessions must be above min_sessions {self.min_sessions}, got {self.max_sessions}"
-            )
+            raise ValueError(f"max_sessions must be above min_sessions {self.min_sessions}, got {self.max_sessions}")
         return self
 
 
