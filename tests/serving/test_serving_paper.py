@@ -180,5 +180,11 @@ def test_figures_are_of_excess_returns_and_undefined_for_too_few() -> None:
     did = figures(PaperSessions.of(path), 252)
     assert (did.sessions, did.max_drawdown) == (3, 0.0)
     assert did.total_return == pytest.approx(0.21)
-    assert did.sharpe == pytest.approx(np.mean(path.returns) / np.std(path.returns, ddof=1) * np.sqrt(252))
+    assert np.isnan(did.sharpe)
     assert np.isnan(figures(PaperSessions.none(), 252).sharpe)
+    month = replay([Orders(day(5), {"AAA": 1.0})], random_market(1), FREE, "x")
+    assert month is not None
+    excess = month.returns - month.cash_returns
+    scored = figures(PaperSessions.of(month), 252)
+    assert scored.sharpe == pytest.approx(np.mean(excess) / np.std(excess, ddof=1) * np.sqrt(252))
+    assert scored.sharpe_standard_error > 0.0

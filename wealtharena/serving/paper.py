@@ -22,6 +22,9 @@ from wealtharena.serving.trials import limited_after
 TOLERANCE = 1e-12
 """Largest difference between a session's recorded and replayed return that is rounding; more is other data."""
 
+MIN_SESSIONS = 21
+"""Sessions, a month of them, below which an account has no Sharpe ratio."""
+
 # Far above every weight that limits allow: what was ordered is what is traded.
 _NO_LIMIT = 1e6
 
@@ -96,7 +99,8 @@ class PaperFigures:
     Attributes:
         sessions: traded so far.
         total_return: compound, net of costs.
-        sharpe, sharpe_standard_error: annual, of the excess returns.
+        sharpe, sharpe_standard_error: annual, of the excess returns; only from ``MIN_SESSIONS`` on, as the error is
+            asymptotic: from two returns follow Sharpe ratios in the hundreds.
         max_drawdown: largest fall from a peak.
     """
 
@@ -190,11 +194,12 @@ def next_orders(
 
 def figures(sessions: PaperSessions, annualisation: int) -> PaperFigures:
     """Figures of an account over all its sessions."""
+    scored = sessions.excess_returns if len(sessions.dates) >= MIN_SESSIONS else np.empty(0)
     return PaperFigures(
         sessions=len(sessions.dates),
         total_return=total_return(sessions.returns),
-        sharpe=sharpe_ratio(sessions.excess_returns, annualisation),
-        sharpe_standard_error=sharpe_standard_error(sessions.excess_returns, annualisation),
+        sharpe=sharpe_ratio(scored, annualisation),
+        sharpe_standard_error=sharpe_standard_error(scored, annualisation),
         max_drawdown=max_drawdown(sessions.returns),
     )
 
