@@ -7,7 +7,7 @@ from wealtharena.evaluation.walk_forward_table import Estimate, Performance
 
 _COLUMNS = [
     "strategy", "return p.a.", "at 2x costs", "Sharpe [95 %]", "Sharpe at 2x costs [95 %]", "drawdown",
-    "turnover p.a.", "cost p.a.", "gain over", "Sharpe gain [95 %]", "gain at 2x costs [95 %]",
+    "turnover p.a.", "cost less carry p.a.", "gain over", "Sharpe gain [95 %]", "gain at 2x costs [95 %]",
 ]  # fmt: skip
 _TEXTS = ("strategy", "gain over")
 

@@ -68,7 +68,7 @@ class OutOfSample:
         returns: (T,) simple net return from close to close.
         cash_returns: (T,) what an account that holds nothing but cash earns.
         turnover: (T,) traded value over equity at the open.
-        cost: (T,) costs over equity at the open.
+        cost: (T,) trading and carrying costs less carry over equity at the open.
         gross: (T,) sum of absolute weights at the close.
         returns_double_cost: (T,) return of a second account, for which all trading and holding costs twice as much.
     """

@@ -38,7 +38,8 @@ class Performance:
         sharpe, sharpe_double_cost: annual ratio of the returns above cash.
         max_drawdown, max_drawdown_double_cost: as a positive fraction.
         annual_turnover: traded value over equity, per year.
-        annual_cost: trading and carrying costs as a fraction of equity, per year.
+        annual_cost: trading and carrying costs, less carry earned, as a fraction of equity, per year; what costs alone
+            take is seen in the returns at twice the costs.
         best_baseline: name of the baseline with the highest Sharpe ratio over the same sessions; ``""`` for baselines.
         gain, gain_double_cost: Sharpe ratio less that of ``best_baseline``; None for baselines.
     """
