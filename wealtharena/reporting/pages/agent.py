@@ -11,6 +11,7 @@ from wealtharena.reporting.figures import Figure
 from wealtharena.reporting.pages.decision import DecisionPage, evidence_chart, gather_decision, paper_chart
 from wealtharena.reporting.pages.drift import DriftPage, gather_drift
 from wealtharena.reporting.pages.history import HistoryPage, gather_history, history_chart
+from wealtharena.reporting.pages.lanes import lane_lines
 from wealtharena.reporting.pages.ledger import LedgerPage, gather_ledger, ledger_chart
 from wealtharena.settings import PromotionSettings
 
@@ -92,13 +93,15 @@ def gather_pages(records: Records, facts: PageFacts) -> AgentPages:
 
 
 def page_charts(agent: str, pages: AgentPages) -> dict[str, Figure | None]:
-    """Figures by the names under which the templates ask for them."""
+    """Figures by the names under which the templates ask for them; a lane has one colour in all of them."""
+    decision, history, ledger = pages.decision, pages.history, pages.ledger
+    drawn = (*decision.lanes, *decision.accounts) if decision else ()
+    lines = lane_lines(item.lane_id for item in (*drawn, *(history.lanes if history else ())))
     charts: dict[str, Figure | None] = {}
-    if pages.decision:
-        charts[f"evidence-{agent}"] = evidence_chart(pages.decision)
-        charts[f"paper-{agent}"] = paper_chart(pages.decision)
-    if pages.history:
-        charts[f"history-{agent}"] = history_chart(pages.history)
-    if pages.ledger:
-        charts[f"ledger-{agent}"] = ledger_chart(pages.ledger)
+    if decision:
+        charts |= {f"evidence-{agent}": evidence_chart(decision, lines), f"paper-{agent}": paper_chart(decision, lines)}
+    if history:
+        charts[f"history-{agent}"] = history_chart(history, lines)
+    if ledger:
+        charts[f"ledger-{agent}"] = ledger_chart(ledger)
     return charts

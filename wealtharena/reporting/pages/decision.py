@@ -10,11 +10,11 @@ import pandas as pd
 
 from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.reporting.figures import Figure, axis_title, figure_of, iso_days, json_numbers, line_trace, thinned
-from wealtharena.reporting.pages.lanes import CHAMPION, is_baseline, lane_lines, lane_names
+from wealtharena.reporting.pages.lanes import CHAMPION, is_baseline, lane_names
 from wealtharena.settings import PromotionSettings
 
 MAX_DECISIONS = 10
-_MAX_POINTS = 400
+_MAX_POINTS = 200
 _FEW_POINTS = 12
 # Evidence further down is drawn at the edge; the table has the figure.
 _LOWEST, _HIGHEST = -4.0, 6.0
@@ -143,11 +143,13 @@ def gather_decision(
     )
 
 
-def evidence_chart(page: DecisionPage) -> Figure | None:
-    """Evidence for each lane above evidence against it, on a logarithmic scale with the gate's thresholds."""
+def evidence_chart(page: DecisionPage, lines: Mapping[str, dict[str, Any]]) -> Figure | None:
+    """Evidence for each lane above evidence against it, on a logarithmic scale with the gate's thresholds.
+
+    ``lines`` says how each lane is drawn, see ``lane_lines``.
+    """
     if not page.lanes:
         return None
-    lines = lane_lines([lane.lane_id for lane in page.lanes])
     traces = []
     for lane in page.lanes:
         for axis, path in (("y", lane.log_e), ("y2", lane.log_e_reversed)):
@@ -169,11 +171,10 @@ def evidence_chart(page: DecisionPage) -> Figure | None:
     return figure
 
 
-def paper_chart(page: DecisionPage) -> Figure | None:
-    """Equity above cash of the paper accounts, each at its own risk."""
+def paper_chart(page: DecisionPage, lines: Mapping[str, dict[str, Any]]) -> Figure | None:
+    """Equity above cash of the paper accounts, each at its own risk; ``lines`` as for ``evidence_chart``."""
     if not page.accounts:
         return None
-    lines = lane_lines([account.lane_id for account in page.accounts])
     traces = []
     for account in page.accounts:
         rows = thinned(len(account.dates), _MAX_POINTS)

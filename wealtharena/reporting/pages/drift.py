@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-MAX_ROWS = 30
+MAX_ROWS = 15
 
 
 @dataclass(frozen=True, slots=True)

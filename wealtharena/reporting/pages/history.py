@@ -11,9 +11,9 @@ import pandas as pd
 from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.evaluation.walk_forward_table import Performance
 from wealtharena.reporting.figures import Figure, axis_title, figure_of, iso_days, json_numbers, line_trace, thinned
-from wealtharena.reporting.pages.lanes import is_baseline, lane_lines, lane_names
+from wealtharena.reporting.pages.lanes import is_baseline, lane_names
 
-_MAX_POINTS = 260
+_MAX_POINTS = 160
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,10 @@ def gather_history(
     )
 
 
-def history_chart(page: HistoryPage) -> Figure | None:
-    """Stitched equity at the market's costs above that at twice the costs."""
+def history_chart(page: HistoryPage, lines: Mapping[str, dict[str, Any]]) -> Figure | None:
+    """Stitched equity at the market's costs above that at twice the costs; ``lines``: how each lane is drawn."""
     if not page.lanes:
         return None
-    lines = lane_lines([lane.lane_id for lane in page.lanes])
     traces: list[dict[str, Any]] = []
     for lane in page.lanes:
         rows = thinned(len(lane.dates), _MAX_POINTS)

@@ -1,6 +1,6 @@
 """Names and colours of lanes, the same on every page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wealtharena.reporting.display import display_name
@@ -27,18 +27,16 @@ def lane_names(lane_ids: Sequence[str]) -> dict[str, str]:
     }
 
 
-def lane_lines(lane_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """How each lane is drawn: the champion's account strong, recipes in colours, rules thin and dashed."""
-    lines: dict[str, dict[str, Any]] = {}
-    recipes = rules = 0
-    for lane_id in lane_ids:
-        if lane_id == CHAMPION:
-            lines[lane_id] = {"color": "var(--champion)", "width": 3.0}
-        elif is_baseline(lane_id):
-            colour = f"var(--baseline-{rules % 3 + 1})"
-            lines[lane_id] = {"color": colour, "width": 1.3, "dash": _DASHES[rules % len(_DASHES)]}
-            rules += 1
-        else:
-            lines[lane_id] = {"color": series_colour(recipes), "width": 2.0}
-            recipes += 1
+def lane_lines(lane_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """How each lane is drawn: the champion's account strong, recipes in colours, rules thin and dashed.
+
+    The agent's own recipe, whose name is the shortest, has the first colour.
+    """
+    lines: dict[str, dict[str, Any]] = {CHAMPION: {"color": "var(--champion)", "width": 3.0}}
+    ordered = sorted(set(lane_ids) - {CHAMPION}, key=lambda lane_id: (lane_id.partition("@")[0], lane_id))
+    for place, lane_id in enumerate(one for one in ordered if is_baseline(one)):
+        colour = f"var(--baseline-{place % 3 + 1})"
+        lines[lane_id] = {"color": colour, "width": 1.3, "dash": _DASHES[place % len(_DASHES)]}
+    for place, lane_id in enumerate(one for one in ordered if not is_baseline(one)):
+        lines[lane_id] = {"color": series_colour(place), "width": 2.0}
     return lines
