@@ -1,4 +1,4 @@
-"""Prints what is there: champions, nights, tables, answers to SQL."""
+"""Prints what is there: champions, paper accounts, nights, tables, answers to SQL."""
 
 from flows import terminal
 from tasks import overview
@@ -7,12 +7,14 @@ from wealtharena.settings import Settings
 
 
 def print_status(settings: Settings, as_json: bool) -> None:
-    """Champions, the latest nights, and the tables of the warehouse."""
+    """Champions, paper accounts, the latest nights, and the tables of the warehouse."""
     state = overview.overview(settings)
     if not state["nights"]:
         terminal.console.print(f"Nothing has run yet under {settings.home}. Start with `wealtharena nightly`.")
     else:
         terminal.print_table("Champions", ["agent", "champion", "of night", "challenger"], state["champions"])
+        columns = ["slot", "account", "since", "up to", "sessions", "return"]
+        terminal.print_table("Paper accounts", columns, state["paper"], right=("sessions", "return"))
         terminal.print_table("Latest nights", ["night", "finished", "stages done", "failed"], state["nights"][:10])
         terminal.print_table("Warehouse", ["table", "rows", "version"], state["tables"], right=("rows", "version"))
     if as_json:

@@ -1,7 +1,8 @@
-"""What `wealtharena status` tells: champions, nights, tables."""
+"""What `wealtharena status` tells: champions, paper accounts, nights, tables."""
 
 from typing import Any
 
+from tasks.paper_accounts import CHAMPION_LANE, paper_sessions
 from tasks.receipts import TABLE
 from warehouse import Warehouse
 from wealtharena.agents.specs import AGENTS
@@ -10,12 +11,13 @@ from wealtharena.tracking import ModelRegistry, Tracker
 
 
 def overview(settings: Settings) -> dict[str, Any]:
-    """Lists of rows: ``champions``, ``nights`` (latest first), ``tables``; all empty before the first night."""
+    """Lists of rows, all empty before the first night: ``champions``, ``paper``, ``nights`` (latest first), ``tables``."""
     warehouse = Warehouse(settings.home / "warehouse")
     if not warehouse.exists(TABLE):
-        return {"champions": [], "nights": [], "tables": []}
+        return {"champions": [], "paper": [], "nights": [], "tables": []}
     return {
         "champions": _champions(settings),
+        "paper": [row for agent in AGENTS for row in _paper(warehouse, agent)],
         "nights": _nights(warehouse),
         "tables": [[item.table, str(item.rows), str(item.version)] for item in warehouse.describe()],
     }
@@ -36,6 +38,16 @@ def _champions(settings: Settings) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _paper(warehouse: Warehouse, agent: str) -> list[list[str]]:
+    """Accounts of an agent, the champion's first; what is left of former recipes comes last."""
+    by_name = sorted(paper_sessions(warehouse, agent).items(), key=lambda item: (item[0] != CHAMPION_LANE, item[0]))
+    accounts = sorted(by_name, key=lambda item: item[1].dates[-1], reverse=True)
+    return [
+        [agent, lane_id, str(item.dates[0]), str(item.dates[-1]), str(len(item.dates)), f"{item.equity[-1] - 1.0:+.1%}"]
+        for lane_id, item in accounts
+    ]
 
 
 def _nights(warehouse: Warehouse) -> list[list[str]]:

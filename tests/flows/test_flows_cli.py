@@ -73,7 +73,7 @@ def test_status_before_the_first_night_says_how_to_begin(console: Console) -> No
     answer = console.run("status", "--json")
     assert answer.code == 0
     assert "Start with `wealtharena nightly`" in answer.out
-    assert answer.last == {"champions": [], "nights": [], "tables": []}
+    assert answer.last == {"champions": [], "paper": [], "nights": [], "tables": []}
 
 
 def test_the_doctor_names_what_is_wrong_and_the_remedy(console: Console, tmp_path: Path) -> None:

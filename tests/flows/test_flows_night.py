@@ -124,6 +124,7 @@ def test_prefect_knows_the_run_its_stages_and_its_artifacts(night: Answer, conso
         "train-meta-agent",
         "run-backtests",
         "analyse-results",
+        "trade-on-paper",
         "promote-agents",
         "generate-signals",
         "build-report",
