@@ -75,7 +75,6 @@ def test_the_rows_of_an_agent_become_its_report(report: RobustnessReport) -> Non
     assert report.costs == ((0.5, 0.07), (1.0, 0.06), (2.0, 0.04))
     assert report.break_even == 4.0
     assert report.lag_loss == 0.6
-    assert report.contributions is not None
     assert report.contributions["asset"] == (("ANZ.AX", -0.05), ("BHP.AX", 0.02), ("cash", 0.01))
     assert [item.method for item in report.disturbances] == ["return_bootstrap", "cost", "cost", "cost", "lag"]
     assert report.disturbances[0].sharpe == pytest.approx((0.1, 1.0, 1.9))

@@ -1,7 +1,8 @@
 """The part of the report that says how robust a result is and where it came from: its data and its charts."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ FANS = {"return_bootstrap": "returns", "market_bootstrap": "markets"}
 _DISTURBED = ("return_bootstrap", "market_bootstrap", "feature_noise", "limit_noise", "start_shift")
 _SINGLE = ("cost", "slippage", "lag")
 _WHOLE = -1
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 NAN = float("nan")
 
 
@@ -84,7 +86,7 @@ class RobustnessReport:
     costs: tuple[tuple[float, float], ...]
     break_even: float = NAN
     lag_loss: float = NAN
-    contributions: Mapping[str, tuple[tuple[str, float], ...]] | None = None
+    contributions: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
     exposures: tuple[FactorExposure, ...] = ()
     alpha: float = NAN
     alpha_standard_error: float = NAN
@@ -141,7 +143,7 @@ def robustness_charts(agent: str, report: RobustnessReport) -> dict[str, Figure 
         f"fan-{name}-{agent}": fan_chart(report.dates, report.equity, fan) for name, fan in report.fans.items()
     }
     charts[f"costs-{agent}"] = cost_chart(report)
-    for dimension, parts in (report.contributions or {}).items():
+    for dimension, parts in report.contributions.items():
         charts[f"attribution-{dimension}-{agent}"] = contribution_chart(parts)
     return charts
 
@@ -190,16 +192,21 @@ def cost_chart(report: RobustnessReport) -> Figure | None:
 
 
 def contribution_chart(parts: tuple[tuple[str, float], ...]) -> Figure | None:
-    """Contributions as bars, green for gains and red for losses, the smallest as one; None if there are none."""
-    shown = list(parts[:MAX_BARS])
-    rest = parts[MAX_BARS:]
+    """Contributions as bars, green for gains and red for losses, the smallest as one; None if nothing contributed."""
+    counted = [part for part in parts if part[1] != 0.0]
+    if not counted:
+        return None
+    shown, rest = counted[:MAX_BARS], counted[MAX_BARS:]
     if rest:
         shown.append((f"{len(rest)} others", sum(value for _, value in rest)))
-    if not any(value for _, value in shown):
-        return None
     values = np.array([value for _, value in shown], dtype=np.float64)
     colours = ["var(--bad)" if value < 0 else "var(--good)" for value in values]
-    return share_bars([display_name(name) for name, _ in shown], values, colours, "%{y}: %{x:+.2%}<extra></extra>")
+    labels = [display_name(name) for name, _ in shown]
+    figure = share_bars(labels, values, colours, "%{y}: %{x:+.2%}<extra></extra>")
+    # Room for the figures of short bars, which stand beside them.
+    figure["data"][0]["cliponaxis"] = False
+    figure["layout"]["margin"] |= {"l": 40, "r": 40}
+    return figure
 
 
 def _fan(simulations: pd.DataFrame, method: str) -> FloatArray | None:
@@ -214,6 +221,10 @@ def _fan(simulations: pd.DataFrame, method: str) -> FloatArray | None:
 def _disturbances(values: Mapping[tuple[str, str, str, str], float]) -> tuple[Disturbance, ...]:
     found = dict.fromkeys((method, scenario) for method, scenario, metric, _ in values if metric == "sharpe")
     order = {method: place for place, method in enumerate((*_DISTURBED, *_SINGLE))}
+
+    def place(item: tuple[str, str]) -> tuple[int, float]:
+        size = _NUMBER.search(item[1])
+        return order[item[0]], float(size[0]) if size else 0.0
 
     def figure(method: str, scenario: str, name: str) -> tuple[float, float, float]:
         if method in _SINGLE:
@@ -232,7 +243,7 @@ def _disturbances(values: Mapping[tuple[str, str, str, str], float]) -> tuple[Di
             difference=values.get((method, scenario, "difference", "value"), NAN),
             standard_error=values.get((method, scenario, "standard_error", "value"), NAN),
         )
-        for method, scenario in sorted(found, key=lambda item: order[item[0]])
+        for method, scenario in sorted(found, key=place)
     )
 
 
