@@ -11,7 +11,7 @@ from wealtharena.tracking import ModelRegistry, Tracker
 
 
 def overview(settings: Settings) -> dict[str, Any]:
-    """Lists of rows, all empty before the first night: ``champions``, ``paper``, ``nights`` (latest first), ``tables``."""
+    """Rows, all empty before the first night: ``champions``, ``paper``, ``nights`` (latest first), ``tables``."""
     warehouse = Warehouse(settings.home / "warehouse")
     if not warehouse.exists(TABLE):
         return {"champions": [], "paper": [], "nights": [], "tables": []}
