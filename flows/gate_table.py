@@ -78,7 +78,8 @@ def _headed(title: str, *columns: str) -> Table:
 
 def _rate(rate: Rate) -> str:
     low, high = rate.interval
-    return f"{rate.value:.2%}\n{100 * low:.2f}–{100 * high:.2f}"
+    digits = 2 if rate.value < 0.02 else 1
+    return f"{rate.value:.{digits}%}\n{100 * low:.{digits}f}–{100 * high:.{digits}f}"
 
 
 def _number(value: float) -> str:

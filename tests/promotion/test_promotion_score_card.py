@@ -9,7 +9,7 @@ import pytest
 from wealtharena.core.panel import AssetCosts, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation import BacktestResult, backtest_baselines, backtest_policy
 from wealtharena.execution import TradingRules
-from wealtharena.promotion import DecisionOutcome, Kind, decide, score
+from wealtharena.promotion import Champion, DecisionOutcome, GateInputs, Kind, LaneInputs, State, decide, score
 from wealtharena.settings import PromotionSettings, RiskSettings, Settings
 
 RISK = RiskSettings(max_weight=0.5)
@@ -92,28 +92,46 @@ def test_orders_that_were_not_given_are_no_fault(panel: MarketPanel, rules: Trad
     assert score(replace(result, target_weights=targets), Kind.POLICY, RISK).finite
 
 
+def lanes(panel: MarketPanel, rules: TradingRules, skill: float) -> tuple[LaneInputs, ...]:
+    """The baselines and a hinted policy, without history or paper accounts."""
+    own = score(played(skill, panel, rules), Kind.POLICY, RISK)
+    found = [LaneInputs("stocks@1", "stocks", Kind.POLICY, card=own, card_double_cost=own, version="2")]
+    for name, result in backtest_baselines(panel, WINDOW, rules).items():
+        card = score(result, Kind.BASELINE, RISK)
+        found.append(LaneInputs(f"baseline:{name}", name, Kind.BASELINE, card=card, card_double_cost=card))
+    return tuple(found)
+
+
 @pytest.mark.parametrize(
-    ("skill", "expected", "words"),
+    ("skill", "words"),
     [
-        (1.0, DecisionOutcome.PROMOTED, "Promoted as first champion"),
-        (-1.0, DecisionOutcome.BASELINE_CHAMPION, "Sharpe -"),
-        (0.0, DecisionOutcome.BASELINE_CHAMPION, "does not trade"),
-        (float("nan"), DecisionOutcome.BASELINE_CHAMPION, "yields NaN"),
+        (1.0, "takes the place, unproven: stocks has too short a history"),
+        (-1.0, "with Sharpe -"),
+        (0.0, "does not trade"),
+        (float("nan"), "yields NaN"),
     ],
 )
-def test_from_policy_to_decision(
-    panel: MarketPanel, rules: TradingRules, skill: float, expected: DecisionOutcome, words: str
+def test_without_history_even_the_best_policy_begins_beside_a_baseline(
+    panel: MarketPanel, rules: TradingRules, skill: float, words: str
 ) -> None:
-    baselines = {
-        name: score(result, Kind.BASELINE, RISK) for name, result in backtest_baselines(panel, WINDOW, rules).items()
-    }
-    candidate = score(played(skill, panel, rules), Kind.POLICY, RISK)
-    decision = decide(candidate, None, baselines, PromotionSettings(), RISK)
-    assert decision.outcome is expected
+    night = GateInputs("stocks", "stocks@1", date(2024, 5, 29), lanes(panel, rules, skill))
+    decision = decide(night, PromotionSettings(), RISK)
+    assert decision.outcome is DecisionOutcome.BASELINE_CHAMPION
     assert words in decision.reason
 
 
+@pytest.mark.parametrize(
+    ("skill", "outcome"), [(1.0, "promoted"), (-1.0, "baseline_champion"), (0.0, "baseline_champion")]
+)
+def test_guarded_needs_a_sound_policy_only(panel: MarketPanel, rules: TradingRules, skill: float, outcome: str) -> None:
+    night = GateInputs("stocks", "stocks@1", date(2024, 5, 29), lanes(panel, rules, skill))
+    assert decide(night, PromotionSettings(policy="guarded"), RISK).outcome == outcome
+
+
 def test_an_idle_night_never_dethrones_a_trading_champion(panel: MarketPanel, rules: TradingRules) -> None:
-    champion = score(played(1.0, panel, rules, "stocks v1"), Kind.POLICY, RISK)
-    idle = score(played(0.0, panel, rules, "stocks v2"), Kind.POLICY, RISK)
-    assert decide(idle, champion, {}, PromotionSettings(), RISK).winner == "stocks v1"
+    card = score(played(1.0, panel, rules, "stocks v1"), Kind.POLICY, RISK, "old")
+    champion = Champion("stocks@1", "stocks v1", card, State.CONFIRMED)
+    night = GateInputs("stocks", "stocks@1", date(2024, 5, 29), lanes(panel, rules, 0.0), champion)
+    for policy in ("two_key", "guarded"):
+        decision = decide(night, PromotionSettings(policy=policy), RISK)  # type: ignore[arg-type]
+        assert (decision.outcome, decision.serving.name) == (DecisionOutcome.REJECTED, "stocks v1")
