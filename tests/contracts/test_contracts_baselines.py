@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wealtharena.core.panel import AssetCosts, FloatArray, MarketPanel
 from wealtharena.evaluation.baselines import BASELINES, GENERAL, baselines_of
+from wealtharena.evaluation.baselines.carry import FEATURE
 from wealtharena.execution import TradingRules
 from wealtharena.markets import MARKETS, MarketSpec
 
@@ -154,3 +155,7 @@ def test_every_class_names_a_rule_of_its_own(spec: MarketSpec) -> None:
     assert spec.rule in BASELINES
     assert spec.rule not in GENERAL
     assert baselines_of(spec.asset_class) == (*GENERAL, spec.rule)
+
+
+def test_the_carry_rule_reads_a_feature_that_its_class_has() -> None:
+    assert all(FEATURE in spec.indicators for spec in MARKETS.values() if spec.rule == "carry")
