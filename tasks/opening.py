@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from tasks.keys import with_secret_blocks
 from tasks.night import Night, knowledge_moment
 from tasks.receipts import TABLE
+from tasks.trials import CANDIDATE, CHAMPION, FUSION
 from warehouse import Warehouse
 from wealtharena.agents.specs import AGENTS, META_AGENT, resolve_agent
 from wealtharena.core.errors import SettingsError
+from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.settings import Settings, settings_hash
 from wealtharena.vendors import make_catalogue
 from wealtharena.vendors.redaction import install_redaction, settings_secrets
@@ -26,9 +28,11 @@ def open_night(settings: Settings, agents: Sequence[str] | None, force: bool, la
         latest_opened: without ``run.as_of``, take the last night that was opened with these settings, if any.
 
     Raises:
-        SettingsError: an agent is unknown or its class is not collected, or the date is impossible.
+        SettingsError: an agent is unknown or its class is not collected, a lane has the name of another strategy, or
+            the date is impossible.
         VendorUnavailable, VendorRejected: the source cannot be read.
     """
+    _check_lanes(settings)
     names, with_meta = _chosen(settings, agents)
     opened_at = datetime.now(UTC)
     # Over the UTC day before, every exchange on earth and the day of crypto have closed.
@@ -63,6 +67,13 @@ def _chosen(settings: Settings, agents: Sequence[str] | None) -> tuple[tuple[str
             f"run.asset_classes must hold the classes of the chosen agents, missing {', '.join(outside)}"
         )
     return tuple(name for name in traded if name in names), META_AGENT in names
+
+
+def _check_lanes(settings: Settings) -> None:
+    """Results of lanes stand beside those of other strategies, by name."""
+    taken = sorted(set(settings.lanes) & {CANDIDATE, CHAMPION, FUSION, *BASELINES})
+    if taken:
+        raise SettingsError(f"lanes must not have the name of a baseline or another strategy, got {', '.join(taken)}")
 
 
 def _latest_session(settings: Settings, today: date) -> date:

@@ -54,6 +54,13 @@ def test_a_choice_takes_names_and_aliases_and_the_meta_agent_only_by_name(
     assert (night.agents, night.with_meta) == (agents, with_meta)
 
 
+@pytest.mark.parametrize("name", ["cash", "champion", "candidate"])
+def test_a_lane_with_the_name_of_another_strategy_is_refused(tmp_path: Path, name: str) -> None:
+    lanes = {name: {"agent": "stocks", "recipe": {"hidden_sizes": [8]}}}
+    with pytest.raises(SettingsError, match=f"lanes must not have the name of .*, got {name}"):
+        opened(tmp_path, lanes=lanes)
+
+
 def test_agents_that_cannot_work_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="unknown agent 'bonds'"):
         opened(tmp_path, ["bonds"])
