@@ -245,6 +245,31 @@ def rollback(
 
 
 @app.command()
+def approve(
+    agent: Annotated[str, typer.Option("--agent", "-a", metavar="NAME", help="Agent whose champion would change.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; kept with the decision.")],
+    reject: Annotated[bool, typer.Option("--reject", help="The champion stays.")] = False,
+    comment: Annotated[str, typer.Option("--comment", help="Why; kept with the decision.")] = "",
+    profile: options.Profile = "quickstart",
+    overrides: options.Overrides = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Answer a night that waits for a person's approval (`promotion.policy=manual`); Prefect's UI can do so too.
+
+    Example: wealtharena approve --agent stocks --by Ada --comment "figures are plausible"
+    """
+    with terminal.friendly_errors(as_json):
+        _prepare(profile, overrides, verbose=False)
+        from tasks.approval import answer
+
+        asked = answer(_settings(profile, overrides), agent, approve=not reject, by=by, comment=comment)
+        verdict = "rejected" if reject else "approved"
+        terminal.console.print(f"{agent}: {verdict} by {by}. It was asked: {asked}", soft_wrap=True, markup=False)
+        if as_json:
+            terminal.print_json({"agent": agent, "answer": verdict, "by": by, "asked": asked})
+
+
+@app.command()
 def status(
     profile: options.Profile = "quickstart", overrides: options.Overrides = None, as_json: options.AsJson = False
 ) -> None:

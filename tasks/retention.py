@@ -93,7 +93,7 @@ def _ordered(orders: list[Row], versions: list[ModelVersionInfo]) -> Iterator[tu
     for row in _newest(orders, "lane_id"):
         for info in versions:
             if info.bundle_hash and info.bundle_hash == row["bundle_hash"]:
-                yield info.version, f"paper orders of {row['lane_id']} after {row['as_of']}"
+                yield info.version, f"paper orders of {row['lane_id']} after {row['as_of']:%Y-%m-%d}"
 
 
 def _evident(evidence: list[Row], versions: list[ModelVersionInfo]) -> Iterator[tuple[str, str]]:
@@ -103,7 +103,7 @@ def _evident(evidence: list[Row], versions: list[ModelVersionInfo]) -> Iterator[
             own = [info for info in versions if info.tags.get("lane_id") == lane_id and not info.is_retired]
             for info in own:
                 if info.tags.get("night") == row["night"] or info is own[-1]:
-                    yield info.version, f"evidence of {lane_id} on {row['as_of']}"
+                    yield info.version, f"evidence of {lane_id} on {row['as_of']:%Y-%m-%d}"
 
 
 def _newest(rows: list[Row], *key: str) -> list[Row]:

@@ -714,6 +714,8 @@ class PromotionSettings(Section):
     """Correlation of a new checkpoint's positions with those of the champion's checkpoint that is asked for."""
     min_turnover: Annotated[float, Field(ge=0.0)] = 0.05
     """Turnover (traded value over equity) in the held-out window below which an agent counts as not trading."""
+    approval_hours: PositiveFloat = 12.0
+    """``manual``: hours for which a person may answer; without an answer the champion stays."""
 
     @model_validator(mode="after")
     def _thresholds_are_in_order(self) -> "PromotionSettings":
