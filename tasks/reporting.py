@@ -145,7 +145,7 @@ def _agents(
             training=describe(trained[name].seeds) if name in trained else "",
         )
         report = gather_agent(facts, tables, groups if name == META_AGENT else None)
-        pages = gather_pages(records, _page_facts(night, name, histories.get(name)))
+        pages = gather_pages(records, _page_facts(night, name, decision, histories.get(name)))
         reports.append(replace(report, pages=pages, tear_sheets=sheets.get(name, ())))
     return tuple(reports)
 
@@ -164,13 +164,16 @@ def _records(night: Night, agents: Sequence[str], histories: Mapping[str, WalkFo
     )
 
 
-def _page_facts(night: Night, agent: str, history: WalkForwardReceipt | None) -> PageFacts:
+def _page_facts(
+    night: Night, agent: str, decision: DecisionReceipt | None, history: WalkForwardReceipt | None
+) -> PageFacts:
     return PageFacts(
         agent=agent,
         night=night.night_id,
         as_of=night.as_of,
         annualisation=annualisation_of(night, agent),
         rules=night.settings.promotion,
+        decision=decision.record if decision else None,
         performance=history.table if history else (),
         history_notes=history.notes if history else (),
     )

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from report_samples import sample_agent, sample_night
 from test_reporting_report import bare_night, figures_of, text_of
 
 from wealtharena.evaluation.metrics import deflated_sharpe, expected_max_sharpe
+from wealtharena.promotion import Decision, DecisionOutcome, Kind, Serving, Standing, State
 from wealtharena.reporting import AgentReport, Verdict, render_report
 from wealtharena.reporting.pages import AgentPages, gather_pages, page_charts
 from wealtharena.settings import PromotionSettings
@@ -71,6 +73,38 @@ def test_evidence_is_drawn_on_a_logarithmic_scale_with_the_thresholds() -> None:
         ("y", rules.provisional_evidence), ("y", rules.confirmed_evidence), ("y2", rules.rollback_evidence),
     }  # fmt: skip
     assert "20" in figure["layout"]["yaxis"]["ticktext"]
+
+
+def test_what_the_gate_decided_is_shown_in_its_own_words() -> None:
+    champion = Standing("stocks@1", "stocks", "baseline:cash", State.PROVISIONAL, 50, 1.0, -1.0, 0.1, NAN, False)
+    rival = Standing("stocks-lstm@2", "stocks-lstm", "stocks@1", State.SHADOW, 50, 3.0, -3.0, 0.1, 0.2, False)
+    decision = Decision(
+        outcome=DecisionOutcome.KEPT,
+        serving=Serving("stocks@1", "stocks", Kind.POLICY, "3", State.PROVISIONAL, date(2026, 9, 1), "baseline:cash"),
+        reason="because",
+        standings=(champion, rival),
+        thresholds=(("provisional_evidence", 3.0), ("confirmed_evidence", 75.0)),
+        needs_approval=True,
+    )
+    rows = [
+        evidence_rows("stocks@1", [1.0], against="baseline:cash", state="provisional", p_value=NAN),
+        evidence_rows("stocks-lstm@2", [3.0], against="stocks@1", sessions=50),
+    ]
+    given = facts(rules=RULES.model_copy(update={"policy": "manual"}), decision=decision.as_record())
+    pages = gather_pages(records(evidence=pd.concat(rows)), given)
+    page = pages.decision
+    assert page is not None
+    assert [(lane.lane, lane.serves, lane.second_key) for lane in page.lanes] == [
+        ("Stocks", True, False),
+        ("Stocks-lstm", False, False),
+    ], "the gate knows of a loss stop that evidence and sessions do not show"
+    text = text_of(rendered(pages))
+    assert "champion kept, provisional; most forward evidence: Stocks-lstm, E 20.09 after 50 sessions" in text
+    assert "In service Stocks State Provisional Since the session after 2026-09-01 To be proved against Cash" in text
+    assert "policy manual" in text
+    assert "A person has to approve the change before it is made." in text
+    assert "It is confirmed at 75" in text
+    assert "Stocks serves against Cash Provisional – 0.004167" in text
 
 
 def test_only_the_newest_nights_challenges_are_shown_and_no_later_night() -> None:
@@ -127,7 +161,7 @@ def test_the_decision_page_shows_evidence_keys_checks_and_record() -> None:
     assert "2026-11-06 Rolled back by person second reason 2026-11-05 Rejected by gate first reason" in text
     assert "of a later night" not in text
     assert "volatilities are not matched here" in text
-    assert "reversed E of 20 brings back the champion before" in text
+    assert "reversed E of 20 brings back the lane before" in text
 
 
 def test_histories_are_stitched_at_both_costs_with_a_return_per_year() -> None:

@@ -17,6 +17,8 @@ class Verdict(StrEnum):
 
     PROMOTED = "promoted"
     """The newly trained policy is the champion now."""
+    REFRESHED = "refreshed"
+    """A new checkpoint of the champion's own recipe serves."""
     KEPT = "champion kept"
     """The champion of the night before stays in service."""
     ROLLED_BACK = "rolled back"

@@ -43,7 +43,7 @@ _AMOUNTS = {
 CANDIDATE, CHAMPION = "candidate", "champion"
 _VERDICTS = {
     "promoted": Verdict.PROMOTED,
-    "refreshed": Verdict.PROMOTED,
+    "refreshed": Verdict.REFRESHED,
     "rolled_back": Verdict.ROLLED_BACK,
     "rejected": Verdict.KEPT,
     "kept": Verdict.KEPT,

@@ -34,6 +34,8 @@ def summary_sentence(data: ReportData) -> str:
     baselines, vacant = len(by_verdict[Verdict.BASELINE]), len(by_verdict[Verdict.VACANT])
     failed = by_verdict[Verdict.FAILED]
     parts = [f"{promoted} of {len(data.agents)} agents promoted"]
+    if by_verdict[Verdict.REFRESHED]:
+        parts.append(f"{len(by_verdict[Verdict.REFRESHED])} refreshed")
     if kept:
         parts.append(f"{kept} {_plural('champion', kept)} kept")
     if by_verdict[Verdict.ROLLED_BACK]:
@@ -110,13 +112,15 @@ def _failures(data: ReportData) -> Highlight | None:
 
 def _decision_fact(agent: AgentReport) -> str:
     page = agent.pages.decision
-    if page is None or not page.lanes:
-        return f"{agent.verdict}; no forward evidence yet"
-    lane = page.lanes[0]
+    state = f", {display_name(page.serving.state).lower()}" if page and page.serving and page.serving.state else ""
+    lanes = [lane for lane in page.lanes if not lane.serves] if page else []
+    if page is None or not any(lane.sessions for lane in lanes):
+        return f"{agent.verdict}{state}; no forward evidence yet"
+    lane = lanes[0]
     return (
-        f"{agent.verdict}; most forward evidence: {lane.lane}, E {number(lane.evidence)} after {lane.sessions} "
-        f"{_plural('session', lane.sessions)} (asked: {figure(page.rules.provisional_evidence)} after "
-        f"{page.rules.min_sessions})"
+        f"{agent.verdict}{state}; most forward evidence: {lane.lane}, E {number(lane.evidence)} after {lane.sessions} "
+        f"{_plural('session', lane.sessions)} (asked: {figure(page.thresholds['provisional_evidence'])} after "
+        f"{page.thresholds['min_sessions']:.0f})"
     )
 
 

@@ -1,8 +1,9 @@
 """All pages of an agent from the rows that the warehouse holds of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -46,6 +47,7 @@ class PageFacts:
         night, as_of: of the report; rows of later nights are left out.
         annualisation: sessions per year.
         rules: thresholds of the gate.
+        decision: of the night, see ``Decision.as_record``; None if there was none.
         performance: figures of the histories.
         history_notes: what the walk-forward had to say.
     """
@@ -55,6 +57,7 @@ class PageFacts:
     as_of: date
     annualisation: int
     rules: PromotionSettings
+    decision: Mapping[str, Any] | None = None
     performance: Sequence[Performance] = ()
     history_notes: Sequence[str] = ()
 
@@ -78,6 +81,7 @@ def gather_pages(records: Records, facts: PageFacts) -> AgentPages:
             own["evidence"][own["evidence"]["as_of"] <= moment],
             own["paper"][own["paper"]["session_date"] <= moment],
             own["decisions"][own["decisions"]["night"].str[:10] <= facts.as_of.isoformat()],
+            facts.decision,
             facts.rules,
             facts.annualisation,
         ),
@@ -95,8 +99,10 @@ def gather_pages(records: Records, facts: PageFacts) -> AgentPages:
 def page_charts(agent: str, pages: AgentPages) -> dict[str, Figure | None]:
     """Figures by the names under which the templates ask for them; a lane has one colour in all of them."""
     decision, history, ledger = pages.decision, pages.history, pages.ledger
-    drawn = (*decision.lanes, *decision.accounts) if decision else ()
-    lines = lane_lines(item.lane_id for item in (*drawn, *(history.lanes if history else ())))
+    lane_ids = [lane.lane_id for lane in history.lanes] if history else []
+    if decision:
+        lane_ids += [lane.lane_id for lane in decision.lanes] + [account.lane_id for account in decision.accounts]
+    lines = lane_lines(lane_ids)
     charts: dict[str, Figure | None] = {}
     if decision:
         charts |= {f"evidence-{agent}": evidence_chart(decision, lines), f"paper-{agent}": paper_chart(decision, lines)}

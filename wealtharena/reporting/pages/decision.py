@@ -34,6 +34,7 @@ class LaneEvidence:
         drawdown: of its paper account from the highest equity, a share.
         p_value, alpha: of the test of histories, and what it may spend; NaN where it was not made.
         first_key, second_key: whether history and forward evidence suffice for a takeover.
+        serves: the champion's own row, against the lane before it.
     """
 
     lane: str
@@ -49,6 +50,7 @@ class LaneEvidence:
     alpha: float
     first_key: bool
     second_key: bool
+    serves: bool = False
 
     @property
     def evidence(self) -> float:
@@ -92,25 +94,53 @@ class PastDecision:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ServingFacts:
+    """Who serves after tonight's decision.
+
+    Attributes:
+        lane: name, ``""`` if nobody serves.
+        state: ``unproven``, ``provisional`` or ``confirmed``; ``""`` if nobody serves.
+        since: last session before it entered service, ``""`` if unknown.
+        before: lane that it has to prove itself against.
+        policy: of the gate.
+        needs_approval: a person has to agree before anything changes.
+    """
+
+    lane: str
+    state: str
+    since: str
+    before: str
+    policy: str
+    needs_approval: bool
+
+
 @dataclass(frozen=True)
 class DecisionPage:
     """The evidence behind the newest decision about an agent.
 
     Attributes:
-        rules: thresholds of the gate.
+        thresholds: of the gate, by name, as the decision applied them.
+        serving: who serves; None without a decision.
         lanes: with the most forward evidence first.
         accounts: on paper, the champion's first.
         record: the newest decisions, the newest first.
     """
 
-    rules: PromotionSettings
+    thresholds: Mapping[str, float]
+    serving: ServingFacts | None = None
     lanes: tuple[LaneEvidence, ...] = ()
     accounts: tuple[PaperAccount, ...] = ()
     record: tuple[PastDecision, ...] = ()
 
 
 def gather_decision(
-    evidence: pd.DataFrame, paper: pd.DataFrame, decisions: pd.DataFrame, rules: PromotionSettings, annualisation: int
+    evidence: pd.DataFrame,
+    paper: pd.DataFrame,
+    decisions: pd.DataFrame,
+    record: Mapping[str, Any] | None,
+    rules: PromotionSettings,
+    annualisation: int,
 ) -> DecisionPage:
     """The page of one agent.
 
@@ -119,14 +149,19 @@ def gather_decision(
             their nights against the same champion.
         paper: rows of ``out_lanes__paper`` up to the night.
         decisions: rows of ``out_promotion__decisions`` up to the night.
-        rules: thresholds.
+        record: tonight's decision, see ``Decision.as_record``; None if there was none.
+        rules: thresholds, as far as ``record`` does not say which were applied.
         annualisation: sessions per year.
     """
-    names = lane_names(sorted({*evidence["lane_id"], *evidence["champion_lane_id"], *paper["lane_id"]}))
+    serving = (record or {}).get("serving") or {}
+    named = {*evidence["lane_id"], *evidence["champion_lane_id"], *paper["lane_id"]}
+    names = lane_names(sorted(named | {str(serving.get(key, "")) for key in ("lane_id", "before")}))
+    thresholds = _thresholds(rules) | ((record or {}).get("thresholds") or {})
+    held = {str(lane["lane_id"]): bool(lane["second_key"]) for lane in (record or {}).get("lanes", ())}
     newest = evidence[evidence["as_of"] == evidence["as_of"].max()]
     pairs = set(zip(newest["lane_id"], newest["champion_lane_id"], strict=True))
     lanes = [
-        _lane(rows.sort_values("as_of"), names, rules)
+        _lane(rows.sort_values("as_of"), names, thresholds, held, str(serving.get("lane_id", "")))
         for pair, rows in evidence.groupby(["lane_id", "champion_lane_id"])
         if pair in pairs
     ]
@@ -134,8 +169,11 @@ def gather_decision(
         _account(rows.sort_values("session_date"), names, annualisation) for _, rows in paper.groupby("lane_id")
     ]
     return DecisionPage(
-        rules=rules,
-        lanes=tuple(sorted(lanes, key=lambda lane: (-np.nan_to_num(lane.evidence, nan=-1.0), lane.lane_id))),
+        thresholds=thresholds,
+        serving=_serving(serving, names, rules, bool((record or {}).get("needs_approval"))) if serving else None,
+        lanes=tuple(
+            sorted(lanes, key=lambda lane: (not lane.serves, -np.nan_to_num(lane.evidence, nan=-1.0), lane.lane_id))
+        ),
         accounts=tuple(
             sorted(accounts, key=lambda one: (one.lane_id != CHAMPION, is_baseline(one.lane_id), one.lane_id))
         ),
@@ -154,17 +192,18 @@ def evidence_chart(page: DecisionPage, lines: Mapping[str, dict[str, Any]]) -> F
     for lane in page.lanes:
         for axis, path in (("y", lane.log_e), ("y2", lane.log_e_reversed)):
             traces.append(_evidence_trace(lane, path, lines[lane.lane_id]) | {"yaxis": axis, "showlegend": axis == "y"})
-    rules = page.rules
+    bars = page.thresholds
+    better, worse = (bars["provisional_evidence"], bars["confirmed_evidence"]), (bars["rollback_evidence"],)
     figure = figure_of(
         traces,
         460,
         xaxis={"anchor": "y2", "type": "date"},
-        yaxis=_log_axis([lane.log_e for lane in page.lanes], (rules.provisional_evidence, rules.confirmed_evidence))
+        yaxis=_log_axis([lane.log_e for lane in page.lanes], better)
         | {"domain": [0.46, 1.0], "title": axis_title("better: E")},
-        yaxis2=_log_axis([lane.log_e_reversed for lane in page.lanes], (rules.rollback_evidence,))
+        yaxis2=_log_axis([lane.log_e_reversed for lane in page.lanes], worse)
         | {"domain": [0.0, 0.38], "title": axis_title("worse: reversed E")},
     )
-    levels = (("y", rules.provisional_evidence), ("y", rules.confirmed_evidence), ("y2", rules.rollback_evidence))
+    levels = [("y", value) for value in better] + [("y2", value) for value in worse]
     figure["layout"]["shapes"] = [_level(axis, value) for axis, value in levels]
     figure["layout"]["hovermode"] = "closest"
     figure["layout"]["showlegend"] = True
@@ -189,8 +228,38 @@ def paper_chart(page: DecisionPage, lines: Mapping[str, dict[str, Any]]) -> Figu
     return figure
 
 
-def _lane(rows: pd.DataFrame, names: Mapping[str, str], rules: PromotionSettings) -> LaneEvidence:
+def _thresholds(rules: PromotionSettings) -> dict[str, float]:
+    return {
+        "provisional_evidence": rules.provisional_evidence,
+        "confirmed_evidence": rules.confirmed_evidence,
+        "rollback_evidence": rules.rollback_evidence,
+        "min_sessions": float(rules.min_sessions),
+        "max_sessions": float(rules.max_sessions),
+    }
+
+
+def _serving(
+    serving: Mapping[str, Any], names: Mapping[str, str], rules: PromotionSettings, needs_approval: bool
+) -> ServingFacts:
+    return ServingFacts(
+        lane=names[str(serving.get("lane_id", ""))],
+        state=str(serving.get("state") or ""),
+        since=str(serving.get("since") or ""),
+        before=names[str(serving.get("before", ""))],
+        policy=rules.policy,
+        needs_approval=needs_approval,
+    )
+
+
+def _lane(
+    rows: pd.DataFrame,
+    names: Mapping[str, str],
+    thresholds: Mapping[str, float],
+    held: Mapping[str, bool],
+    serving: str,
+) -> LaneEvidence:
     last = rows.iloc[-1]
+    reached = float(rows["log_e"].iloc[-1]) >= math.log(thresholds["provisional_evidence"])
     log_e = rows["log_e"].to_numpy(np.float64)
     sessions, p_value, alpha = int(last["sessions"]), float(last["p_value"]), float(last["alpha"])
     return LaneEvidence(
@@ -206,7 +275,8 @@ def _lane(rows: pd.DataFrame, names: Mapping[str, str], rules: PromotionSettings
         p_value=p_value,
         alpha=alpha,
         first_key=alpha > 0.0 and p_value <= alpha,
-        second_key=sessions >= rules.min_sessions and bool(log_e[-1] >= math.log(rules.provisional_evidence)),
+        second_key=held.get(str(last["lane_id"]), reached and sessions >= thresholds["min_sessions"]),
+        serves=str(last["lane_id"]) == serving,
     )
 
 
