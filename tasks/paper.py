@@ -269,12 +269,21 @@ def _trade(
     receipt = PaperReceipt(
         agent=agent,
         accounts=tuple(accounts),
-        notes=(*notes, *(f"{item.lane.name}: {text}" for item in traders for text in steps[item.lane.lane_id].notes)),
+        notes=(*notes, *_notes({item.lane.name: steps[item.lane.lane_id].notes for item in traders})),
         problems=tuple(f"{lane}: {text}" for lane, text in problems.items()),
     )
     record(night, STAGE, agent, receipt, PaperReceipt)
     tell(ProgressEvent(STAGE, agent, 1, 1, f"{len(accounts)} accounts"))
     return receipt
+
+
+def _notes(by_lane: Mapping[str, Sequence[str]]) -> list[str]:
+    """Each note once, with all the lanes that it is about."""
+    lanes: dict[str, list[str]] = {}
+    for lane, texts in by_lane.items():
+        for text in texts:
+            lanes.setdefault(text, []).append(lane)
+    return [f"{', '.join(names)}: {text}" for text, names in lanes.items()]
 
 
 def _step(trader: _Trader, known: Recorded, panel: MarketPanel) -> _Step:

@@ -161,7 +161,7 @@ def test_an_earlier_night_adds_nothing_and_says_why(nights: Nights) -> None:
     late = trade_agent.fn(nights(2), "stocks")
     assert nights(3).warehouse.version(ORDERS) == before
     text = "not continued: orders of 2026-01-08 are recorded: those of 2026-01-07 would come too late"
-    assert late.notes == (f"equal_weight: {text}", f"cash: {text}")[::-1]
+    assert late.notes == (f"cash, equal_weight: {text}",)
     assert {item.new_sessions for item in late.accounts} == {0}
 
 
