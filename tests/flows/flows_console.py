@@ -22,6 +22,7 @@ windows: {held_out_days: 90, validation_days: 130, embargo_days: 2, min_train_da
 training: {evaluations: 2, episode_days: 40, seeds: 1}
 walk_forward: {enabled: false}
 analysis: {return_paths: 100, market_paths: 3, noise_paths: 4, limit_paths: 2, start_shifts: 2}
+report: {tear_sheets: none}
 meta: {env_steps: 4096}
 agents:
   stocks: &ppo {env_steps: 4096, train_batch_size: 1024, hidden_sizes: [16], num_accounts: 32}
