@@ -67,14 +67,40 @@ def agent_table(night: Night) -> None:
 
 
 def decision_summary(night: Night) -> None:
-    """Outcome and reason per agent."""
+    """Outcome and reason per agent, and where every lane stands."""
     decisions = finished_or_empty(night, PROMOTE, DecisionReceipt)
-    lines = [
-        f"- **{agent}** {receipt.outcome} (champion: version {receipt.champion_version or 'none'}). {receipt.reason}"
-        for agent, receipt in decisions.items()
+    lines = [f"# Decisions of night {night.night_id}", ""]
+    if not decisions:
+        lines.append("No candidate was decided about.")
+    else:
+        lines += ["| agent | outcome | champion | state | decided by | reason |", "|---|---|---|---|---|---|"]
+        lines += [_decision_row(receipt) for receipt in decisions.values()]
+        lines += [
+            "",
+            "## Lanes",
+            "",
+            "| agent | lane | state | sessions | log E | p of history |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [row for receipt in decisions.values() for row in _lane_rows(receipt)]
+    create_markdown_artifact(
+        "\n".join(lines), key="decision-summary", description="What the promotion gate decided, and why"
+    )
+
+
+def _decision_row(receipt: DecisionReceipt) -> str:
+    serving = receipt.record["serving"]
+    champion = f"version {receipt.champion_version} ({serving['lane_id']})" if receipt.champion_version else "none"
+    cells = (receipt.agent, receipt.outcome, champion, serving["state"] or "", receipt.decided_by, receipt.reason)
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _lane_rows(receipt: DecisionReceipt) -> list[str]:
+    return [
+        f"| {receipt.agent} | {lane['lane_id']} | {lane['state']} | {lane['sessions']} | {_number(lane['log_e'])} "
+        f"| {_number(lane['p_value'])} |"
+        for lane in receipt.record["lanes"]
     ]
-    text = "\n".join([f"# Decisions of night {night.night_id}", "", *(lines or ["No candidate was decided about."])])
-    create_markdown_artifact(text, key="decision-summary", description="What the promotion gate decided, and why")
 
 
 def report_link(night: Night) -> None:

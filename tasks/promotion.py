@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.approval import ask
 from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
 from tasks.baselines import register_baseline
@@ -20,7 +21,7 @@ from warehouse import Warehouse
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
 from wealtharena.core.hashing import hash_json
-from wealtharena.promotion import CHANGES, Decision, Kind, Serving, decide
+from wealtharena.promotion import CHANGES, Decision, GateInputs, Kind, Serving, decide, declined
 from wealtharena.settings import Settings, settings_hash
 from wealtharena.tracking import ModelRegistry, Tracker
 
@@ -42,7 +43,7 @@ class DecisionReceipt:
         candidate_version: registry number of tonight's policy of the agent's own lane; ``""`` if there is none.
         champion_version: registry number of the champion after the decision; ``""`` if there is none.
         record: the whole decision: inputs' figures, every check, every lane, thresholds.
-        needs_approval: whether a person has to agree before ``champion_version`` becomes champion.
+        decided_by: ``gate``, or the person who was asked.
     """
 
     agent: str
@@ -52,7 +53,7 @@ class DecisionReceipt:
     candidate_version: str
     champion_version: str
     record: dict[str, Any]
-    needs_approval: bool = False
+    decided_by: str = "gate"
 
 
 def agents_to_decide(night: Night) -> list[str]:
@@ -69,7 +70,7 @@ def agents_to_decide(night: Night) -> list[str]:
 def decide_agent(night: Night, agent: str) -> DecisionReceipt:
     """Decides about one agent once a night; a repeat finds the decision and only sees to its consequences.
 
-    A decision that needs a person's approval is recorded, and changes nothing until ``carry_out`` is called.
+    Where a person has to agree, the decision is made when there is an answer, or no time left for one.
     """
     trained = candidate_receipts(night)
     inputs = {
@@ -79,16 +80,14 @@ def decide_agent(night: Night, agent: str) -> DecisionReceipt:
         },
     }
     receipt = once(night, STAGE, agent, inputs, lambda: _decide(night, agent), DecisionReceipt)
-    record_decision(night, receipt, decided_by="gate")
-    if not receipt.needs_approval:
-        carry_out(night, receipt, decided_by="gate")
+    _record_with_evidence(night, receipt)
+    _carry_out(night, receipt)
     tell(ProgressEvent(STAGE, agent, 1, 1, receipt.outcome))
     return receipt
 
 
-def record_decision(night: Night, receipt: DecisionReceipt, decided_by: str) -> None:
-    """Writes the decision and the evidence that it rests on; done again, it changes nothing but who decided."""
-    _record(night.warehouse, night.night_id, receipt, decided_by)
+def _record_with_evidence(night: Night, receipt: DecisionReceipt) -> None:
+    _record(night.warehouse, night.night_id, receipt)
     rows = [
         _evidence_row(night, receipt.agent, lane, receipt.record["look"]) for lane in receipt.record.get("lanes", ())
     ]
@@ -96,7 +95,7 @@ def record_decision(night: Night, receipt: DecisionReceipt, decided_by: str) -> 
         night.warehouse.write(EVIDENCE, pa.Table.from_pylist(rows))
 
 
-def carry_out(night: Night, receipt: DecisionReceipt, decided_by: str) -> None:
+def _carry_out(night: Night, receipt: DecisionReceipt) -> None:
     """Moves the registry's aliases; a run that is killed in between catches up when it is repeated.
 
     Tags come first and the alias last: whoever finds a champion finds what is known of it.
@@ -115,12 +114,14 @@ def carry_out(night: Night, receipt: DecisionReceipt, decided_by: str) -> None:
             receipt.agent,
             receipt.champion_version,
             receipt.decision_id,
-            by=decided_by,
+            by=receipt.decided_by,
             reason=receipt.reason,
             state=serving["state"],
         )
     elif before is not None and before.version == receipt.champion_version:
-        registry.mark(receipt.agent, serving["state"], receipt.decision_id, by=decided_by, reason=receipt.reason)
+        registry.mark(
+            receipt.agent, serving["state"], receipt.decision_id, by=receipt.decided_by, reason=receipt.reason
+        )
 
 
 def roll_back(settings: Settings, name: str, reason: str) -> dict[str, str]:
@@ -148,8 +149,8 @@ def roll_back(settings: Settings, name: str, reason: str) -> dict[str, str]:
             candidate_version=left,
             champion_version=now.version,
             record={"from": left, "to": now.version},
+            decided_by="person",
         ),
-        decided_by="person",
     )
     return {"agent": agent, "version": now.version, "reason": text}
 
@@ -160,6 +161,9 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
         raise PipelineError(f"{agent}: no candidate of night {night.night_id} was scored")
     inputs = gate_inputs(night, agent, trials)
     decision = decide(inputs, night.settings.promotion, night.settings.risk_of(agent))
+    decided_by = "gate"
+    if decision.needs_approval:
+        decision, decided_by = _answered(night, inputs, decision)
     own = candidate_receipts(night).get(agent)
     salt = night.run_id if night.force else ""
     bundles = sorted(receipt.checkpoint.bundle_hash for receipt in candidate_receipts(night).values())
@@ -170,9 +174,17 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
         reason=decision.reason,
         candidate_version=own.version if own else "",
         champion_version=_version_of(night, agent, decision, trials.champion_version),
-        record=decision.as_record(),
-        needs_approval=decision.needs_approval,
+        record={**decision.as_record(), "inputs": inputs.as_record()},
+        decided_by=decided_by,
     )
+
+
+def _answered(night: Night, inputs: GateInputs, decision: Decision) -> tuple[Decision, str]:
+    """The decision after a person was asked, and who that was."""
+    given = ask(night, inputs.agent, decision.as_record())
+    if given.approved or inputs.champion is None:
+        return decision, given.by
+    return declined(decision, inputs.champion, given.by, given.comment), given.by
 
 
 def _version_of(night: Night, agent: str, decision: Decision, champion: str) -> str:
@@ -220,7 +232,7 @@ def _evidence_row(night: Night, agent: str, lane: dict[str, Any], look: dict[str
     }
 
 
-def _record(warehouse: Warehouse, night: str, receipt: DecisionReceipt, decided_by: str) -> None:
+def _record(warehouse: Warehouse, night: str, receipt: DecisionReceipt) -> None:
     row = {
         "night": night,
         "decision_id": receipt.decision_id,
@@ -231,6 +243,6 @@ def _record(warehouse: Warehouse, night: str, receipt: DecisionReceipt, decided_
         "reason": receipt.reason,
         "numbers": json.dumps(receipt.record, sort_keys=True),
         "decided_at": datetime.now(UTC),
-        "decided_by": decided_by,
+        "decided_by": receipt.decided_by,
     }
     warehouse.write(DECISIONS, pa.Table.from_pylist([row]))

@@ -23,6 +23,7 @@ from wealtharena.promotion import (
     State,
     TrialCount,
     decide,
+    declined,
 )
 from wealtharena.settings import PromotionSettings
 
@@ -85,7 +86,7 @@ def test_a_month_that_was_spent_on_other_inputs_opens_nothing() -> None:
         ({"card": card(3.0, limits_breached=("a gross target of 1.2",))}, "breaks a limit"),
         ({"card": None, "refused": "policy.onnx was changed"}, "refused: policy.onnx was changed"),
         ({"card_double_cost": card(-0.3, -0.05)}, "at twice the cost"),
-        ({"card": card(0.5, 0.05, 0.2)}, "nowhere worse"),
+        ({"card": card(0.5, 0.05, 0.2)}, "is dominated by the champion"),
     ],
 )
 def test_a_faulty_challenger_leaves_the_champion_whatever_its_keys(fault: dict[str, object], words: str) -> None:
@@ -206,6 +207,17 @@ def test_manual_asks_a_person_before_anything_changes_but_a_rollback() -> None:
     assert not asked(BASELINE, WEAK, rules=rules).needs_approval
     failed = champion(OWN, State.PROVISIONAL, before=EQUAL)
     assert not asked(BASELINE, lane(OWN, paper=-1.0), champion=failed, rules=rules).needs_approval
+
+
+def test_what_a_person_does_not_approve_leaves_the_champion_and_says_so() -> None:
+    served = champion()
+    proposed = asked(BASELINE, STRONG, champion=served, rules=PromotionSettings(policy="manual"))
+    decision = declined(proposed, served, "Kim", "not before the holidays")
+    assert (decision.outcome, decision.serving.lane_id) == (DecisionOutcome.REJECTED, EQUAL)
+    assert decision.reason.startswith(
+        "Not approved by Kim (not before the holidays); the champion stocks v1 stays. Proposed was: Promoted: stocks"
+    )
+    assert decision.standings == proposed.standings
 
 
 def test_the_number_of_trials_is_reported_and_decides_nothing() -> None:

@@ -36,8 +36,8 @@ def candidate(own: ScoreCard | None = None, double: ScoreCard | None = None, **c
             "intact",
             "is refused: policy.onnx was changed",
         ),
-        (candidate(card(0.5, 0.05, 0.2)), "not_dominated", "with Sharpe 0.50 loses to the 0.90 of one that is nowhere"),
-        (candidate(card(1.0, -0.01, 0.1)), "not_dominated", "loses to the 0.90"),
+        (candidate(card(0.5, 0.05, 0.2)), "not_dominated", "with Sharpe 0.50 is dominated by the champion with 0.90"),
+        (candidate(card(1.0, -0.01, 0.1)), "not_dominated", "is dominated by the champion with 0.90"),
         (candidate(card(returns=RETURNS - 0.01)), "not_clearly_worse", "is clearly worse than the champion"),
         (replace(candidate(), card=None), "scored", "was not scored tonight"),
     ],
@@ -46,6 +46,14 @@ def test_each_fault_is_found_and_told(faulty: LaneInputs, failed: str, words: st
     checks = guard(faulty, CHAMPION, RULES, RISK)
     assert failed in [check.name for check in checks if not check.passed]
     assert words in failures(faulty, checks)
+
+
+def test_against_cash_a_loser_is_clearly_worse_and_a_twin_is_not() -> None:
+    flat = cash().card
+    worse = candidate(card(-2.4, -0.1))
+    assert "not_clearly_worse" in [check.name for check in guard(worse, flat, RULES, RISK) if not check.passed]
+    twin = replace(CHAMPION, bundle_hash="new")
+    assert sound(guard(candidate(twin), CHAMPION, RULES, RISK))
 
 
 def test_a_sound_candidate_passes_every_check() -> None:
@@ -63,7 +71,7 @@ def test_a_refresh_claims_no_improvement_but_holds_similar_positions() -> None:
     opposite = replace(weaker, similarity=-0.4)
     checks = guard(opposite, CHAMPION, RULES, RISK, refresh=True)
     assert [check.name for check in checks if not check.passed] == ["similar_positions"]
-    assert "correlate -0.40 with the champion's, 0 is asked" in failures(opposite, checks)
+    assert "correlate -0.40 with those of the champion, not 0" in failures(opposite, checks)
 
 
 def test_cash_need_not_trade() -> None:

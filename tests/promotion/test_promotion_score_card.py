@@ -106,7 +106,7 @@ def lanes(panel: MarketPanel, rules: TradingRules, skill: float) -> tuple[LaneIn
     ("skill", "words"),
     [
         (1.0, "takes the place, unproven: stocks has too short a history"),
-        (-1.0, "with Sharpe -"),
+        (-1.0, "is dominated by the baseline"),
         (0.0, "does not trade"),
         (float("nan"), "yields NaN"),
     ],

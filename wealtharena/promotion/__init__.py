@@ -1,5 +1,6 @@
 """The promotion gate: who is champion after a night, and why."""
 
+from wealtharena.promotion.consent import declined
 from wealtharena.promotion.decision import CHANGES, Check, Decision, DecisionOutcome, Serving, Standing
 from wealtharena.promotion.gate import decide
 from wealtharena.promotion.inputs import Champion, GateInputs, LaneInputs, Record, TrialCount
@@ -24,5 +25,6 @@ __all__ = [
     "State",
     "TrialCount",
     "decide",
+    "declined",
     "score",
 ]

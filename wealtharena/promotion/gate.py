@@ -171,10 +171,8 @@ def _history_hash(inputs: GateInputs, champion: Champion, rules: PromotionSettin
 
 
 def _asks(inputs: GateInputs, decision: Decision) -> bool:
-    """A rollback and a baseline for an empty place are safe without a person."""
-    if decision.outcome is DecisionOutcome.BASELINE_CHAMPION:
-        return inputs.champion is not None
-    return decision.outcome in (DecisionOutcome.PROMOTED, DecisionOutcome.REFRESHED)
+    """A rollback is safe without a person, and an empty place must be filled."""
+    return inputs.champion is not None and decision.changes and decision.outcome is not DecisionOutcome.ROLLED_BACK
 
 
 def _thresholds(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> tuple[tuple[str, float], ...]:

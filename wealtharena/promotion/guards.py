@@ -67,11 +67,12 @@ def _same_sign(card: ScoreCard, double_cost: ScoreCard) -> Check:
 def _not_clearly_worse(card: ScoreCard, champion: ScoreCard, rules: PromotionSettings) -> Check:
     """One-sided p-value of the paired test that the candidate's Sharpe ratio is below the champion's.
 
-    An account that never moved has a Sharpe ratio of 0: against it the mean over its standard error is tested.
+    An account that never moved has a Sharpe ratio of 0, which is known without error.
     """
     found = sharpe_difference(card.returns, champion.returns, card.annualisation)
-    score = found.difference / found.standard_error if found.standard_error > 0.0 else 0.0
-    if math.isnan(score):
+    if found.standard_error > 0.0:
+        score = found.difference / found.standard_error
+    else:
         score = (card.merit - champion.merit) * math.sqrt(card.returns.size / card.annualisation)
     p_value = NormalDist().cdf(score)
     return Check("not_clearly_worse", p_value >= rules.worse_level, p_value, rules.worse_level)

@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from wealtharena.core.panel import DateArray, FloatArray
-from wealtharena.promotion.score_card import Kind, ScoreCard
+from wealtharena.promotion.score_card import Kind, ScoreCard, number_or_none
 from wealtharena.promotion.spending import Look
 from wealtharena.promotion.states import State
 
@@ -128,6 +129,43 @@ class GateInputs:
     trials: TrialCount = TrialCount()
     seed: int = 0
 
+    def as_record(self) -> dict[str, Any]:
+        """What the decision was made of, as JSON-safe values; the returns themselves are in the warehouse."""
+        served = self.champion
+        return {
+            "as_of": self.as_of.isoformat(),
+            "own_lane": self.own_lane,
+            "champion": None
+            if served is None
+            else {
+                "lane_id": served.lane_id,
+                "name": served.name,
+                "state": str(served.state),
+                "card": served.card.as_record() if served.card else None,
+            },
+            "lanes": [_lane_record(lane) for lane in self.lanes],
+            "trials": {"number": self.trials.number, "variance": number_or_none(self.trials.variance)},
+            "seed": self.seed,
+        }
+
     def lane(self, lane_id: str) -> LaneInputs | None:
         """The lane of that identity."""
         return next((lane for lane in self.lanes if lane.lane_id == lane_id), None)
+
+
+def _lane_record(lane: LaneInputs) -> dict[str, Any]:
+    return {
+        "lane_id": lane.lane_id,
+        "version": lane.version,
+        "refused": lane.refused,
+        "card": lane.card.as_record() if lane.card else None,
+        "sharpe_double_cost": number_or_none(lane.card_double_cost.metrics.sharpe) if lane.card_double_cost else None,
+        "similarity": number_or_none(lane.similarity),
+        "history": _span(lane.history),
+        "paper": _span(lane.paper),
+    }
+
+
+def _span(record: Record) -> dict[str, Any]:
+    size = int(record.dates.size)
+    return {"sessions": size, "first": str(record.dates[0]), "last": str(record.dates[-1])} if size else {"sessions": 0}

@@ -90,15 +90,15 @@ def no_history(lane: LaneInputs, p_value: float, alpha: float, sessions: int) ->
     return f"the history of {lane.name} has p = {p_value:.4f}, at most {alpha:.4f} is asked"
 
 
-def failures(lane: LaneInputs, checks: Sequence[Check]) -> str:
+def failures(lane: LaneInputs, checks: Sequence[Check], opponent: str = "the champion") -> str:
     """Every failed check in words; where values are not finite the other checks mean nothing."""
     failed = [check for check in checks if not check.passed]
     if lane.card is not None and not lane.card.finite:
         failed = [check for check in failed if check.name == "finite"]
-    return "; ".join(_failure(check, lane) for check in failed)
+    return "; ".join(_failure(check, lane, opponent) for check in failed)
 
 
-def _failure(check: Check, lane: LaneInputs) -> str:
+def _failure(check: Check, lane: LaneInputs, opponent: str) -> str:
     name, value, threshold = lane.name, check.value, check.threshold
     broken = ", ".join(lane.card.limits_breached) if lane.card else ""
     words = {
@@ -109,9 +109,9 @@ def _failure(check: Check, lane: LaneInputs) -> str:
         "drawdown_within_limit": f"{name} falls {value:.1%} from its peak, the limit is {threshold:.1%}",
         "limits_kept": f"{name} breaks a limit: {broken}",
         "profit_at_double_cost": f"the profit of {name} turns into {value:.1%} at twice the cost",
-        "not_clearly_worse": f"{name} is clearly worse than the champion (p = {value:.4f}, below {threshold:g})",
-        "similar_positions": f"positions of {name} correlate {value:.2f} with the champion's, {threshold:g} is asked",
-        "not_dominated": f"{name} with Sharpe {value:.2f} loses to the {threshold:.2f} of one that is nowhere worse",
+        "not_clearly_worse": f"{name} is clearly worse than {opponent} (p = {value:.4f}, below {threshold:g})",
+        "similar_positions": f"positions of {name} correlate {value:.2f} with those of {opponent}, not {threshold:g}",
+        "not_dominated": f"{name} with Sharpe {value:.2f} is dominated by {opponent} with {threshold:.2f}",
     }
     return words[check.name]
 

@@ -21,7 +21,7 @@ def refresh(
     """Tonight's policy of the champion's own lane; where there is none, of the agent's own, which only has to tell."""
     lane = inputs.lane(champion.lane_id)
     own = lane if lane is not None and lane.kind is Kind.POLICY else None
-    stays = _staying(champion)
+    stays = staying(champion)
     if own is None or (own.card is None and not own.refused):
         return _kept(inputs, champion, stays, rules, risk, rows)
     if own.card is not None and _same_bundle(own.card, champion.card):
@@ -64,7 +64,7 @@ def _kept(
 def guarded(inputs: GateInputs, champion: Champion, rules: PromotionSettings, risk: RiskSettings) -> Decision:
     """The policy ``guarded``: the agent's own newest policy serves once it passes the guards, whoever served before."""
     lane = inputs.lane(inputs.own_lane)
-    stays = _staying(champion)
+    stays = staying(champion)
     if lane is None or (lane.card is None and not lane.refused):
         return Decision(DecisionOutcome.KEPT, stays, reasons.kept(champion, (), rules, "no policy was trained tonight"))
     if lane.card is not None and _same_bundle(lane.card, champion.card):
@@ -83,7 +83,8 @@ def guarded(inputs: GateInputs, champion: Champion, rules: PromotionSettings, ri
     )
 
 
-def _staying(champion: Champion) -> Serving:
+def staying(champion: Champion) -> Serving:
+    """The champion as it was before."""
     kind = champion.card.kind if champion.card else None
     return Serving(
         champion.lane_id,

@@ -47,7 +47,7 @@ def fill(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> De
     return Decision(
         DecisionOutcome.BASELINE_CHAMPION,
         first_service(inputs, baseline, _cash(inputs, baseline)),
-        reasons.first_baseline(baseline, _why_not(own, told, history, glance)),
+        reasons.first_baseline(baseline, _why_not(own, told, baseline.title, history, glance)),
         told,
         look=spent,
     )
@@ -66,18 +66,18 @@ def _first_by_guards(
         before = baseline.lane_id if baseline else ""
         reason = reasons.guarded(own, baseline.title) if baseline else reasons.first_policy(own, None, math.nan, 0.0)
         return Decision(DecisionOutcome.PROMOTED, first_service(inputs, own, before), reason, checks)
-    why = reasons.failures(own, checks) if own else "no policy was trained"
+    why = reasons.failures(own, checks, baseline.title if baseline else "nobody") if own else "no policy was trained"
     if baseline is not None:
         serving = first_service(inputs, baseline, _cash(inputs, baseline))
         return Decision(DecisionOutcome.BASELINE_CHAMPION, serving, reasons.first_baseline(baseline, why), checks)
     return Decision(DecisionOutcome.REJECTED, Serving(), f"Rejected: {why}; there is no champion.", checks)
 
 
-def _why_not(own: LaneInputs | None, checks: tuple[Check, ...], history: FirstKey, glance: Look) -> str:
+def _why_not(own: LaneInputs | None, checks: tuple[Check, ...], opponent: str, history: FirstKey, glance: Look) -> str:
     if own is None:
         return "no policy was trained"
     if not sound(checks):
-        return reasons.failures(own, checks)
+        return reasons.failures(own, checks, opponent)
     p_value = history.p_values.get(own.lane_id, math.nan)
     return reasons.no_history(own, p_value, glance.alpha, history.sessions)
 
