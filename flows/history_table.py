@@ -6,14 +6,15 @@ from flows import terminal
 from wealtharena.evaluation.walk_forward_table import Estimate, Performance
 
 _COLUMNS = [
-    "strategy", "return p.a.", "at 2x costs", "Sharpe [95 %]", "Sharpe at 2x costs [95 %]", "drawdown",
-    "turnover p.a.", "cost less carry p.a.", "gain over", "Sharpe gain [95 %]", "gain at 2x costs [95 %]",
+    "strategy", "return p.a.", "2x costs", "Sharpe [95 %]", "Sharpe 2x [95 %]", "drawdown", "turnover", "net cost",
 ]  # fmt: skip
-_TEXTS = ("strategy", "gain over")
 
 
 def print_history(agent: str, table: Sequence[Performance]) -> None:
-    """One row per lane and baseline: figures out of sample, net, at the market's costs and at twice the costs."""
+    """One row per lane and baseline: figures out of sample, at the market's costs and (2x) at twice the costs.
+
+    Return, turnover and net cost (less carry earned) are per year. Below it each lane's gain over the best baseline.
+    """
     if not table:
         return
     sessions = max(row.sessions for row in table)
@@ -28,13 +29,16 @@ def print_history(agent: str, table: Sequence[Performance]) -> None:
             "–" if row.max_drawdown is None else f"{-row.max_drawdown or 0.0:.1%}",
             "–" if row.annual_turnover is None else f"{row.annual_turnover:.1f}",
             "–" if row.annual_cost is None else f"{row.annual_cost:.2%}",
-            row.best_baseline,
-            _estimate(row.gain),
-            _estimate(row.gain_double_cost),
         ]
         for row in table
     ]
-    terminal.print_table(title, _COLUMNS, rows, right=tuple(name for name in _COLUMNS if name not in _TEXTS))
+    terminal.print_table(title, _COLUMNS, rows, right=tuple(_COLUMNS[1:]))
+    for row in table:
+        if row.best_baseline:
+            gains = f"{_estimate(row.gain)}, at twice the costs {_estimate(row.gain_double_cost)}"
+            terminal.console.print(
+                f"{row.name}: Sharpe ratio less that of {row.best_baseline} {gains}", soft_wrap=True, markup=False
+            )
 
 
 def _estimate(estimate: Estimate | None) -> str:

@@ -193,7 +193,7 @@ def _mean_block(excess: FloatArray) -> int:
     """Longest optimal block of the columns, in whole sessions."""
     from arch.bootstrap import optimal_block_length
 
-    lengths = optimal_block_length(excess)["stationary"].to_numpy(np.float64)
+    lengths: FloatArray = optimal_block_length(excess)["stationary"].to_numpy(np.float64)
     return max([1, *(math.ceil(length) for length in lengths if math.isfinite(length))])
 
 
