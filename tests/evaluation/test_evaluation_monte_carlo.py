@@ -98,8 +98,8 @@ def test_the_block_length_is_the_published_one() -> None:
     assert mean_block_length(values[100:]) == pytest.approx(13.635665, rel=1e-4)
 
 
-@pytest.mark.parametrize("values", [np.zeros(50), np.full(50, 0.01), np.zeros(1)])
-def test_a_constant_series_is_drawn_session_by_session(values: FloatArray) -> None:
+@pytest.mark.parametrize("values", [np.zeros(50), np.full(50, 0.01), np.zeros(1), np.arange(7.0)])
+def test_a_constant_or_short_series_is_drawn_session_by_session(values: FloatArray) -> None:
     assert mean_block_length(values) == 1.0
 
 

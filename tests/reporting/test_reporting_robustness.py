@@ -122,7 +122,7 @@ def test_the_report_has_the_part_with_its_charts(report: RobustnessReport) -> No
     sample = sample_night()
     first = replace(sample.agents[0], robustness=report)
     html = render_report(replace(sample, agents=(first, *sample.agents[1:])))
-    assert html.count('<h4 class="part">Robustness</h4>') == 1
+    assert html.count("<h4>Changed conditions</h4>") == 1
     assert "The policy fits no other market" in html
     for name in robustness_charts(first.name, report):
         assert f'data-chart="{name}"' in html

@@ -10,6 +10,8 @@ from wealtharena.evaluation.metrics.observations import is_constant
 
 IntArray = NDArray[np.int64]
 
+_LEAST_RETURNS = 8
+
 
 def draw_rows(
     num_rows: int, num_sessions: int, num_paths: int, mean_block: float, generator: np.random.Generator
@@ -37,9 +39,10 @@ def mean_block_length(returns: FloatArray) -> float:
     """Mean block length that suits the dependence of a return series (n,): arch's ``optimal_block_length``.
 
     Politis and White (2004), "Automatic block-length selection for the dependent bootstrap", corrected by Patton,
-    Politis and White (2009). At least 1; 1 for a constant series and where the rule finds no length.
+    Politis and White (2009). At least 1; 1 for a constant series, one of fewer than eight returns, and where the rule
+    finds no length.
     """
-    if is_constant(returns):
+    if len(returns) < _LEAST_RETURNS or is_constant(returns):
         return 1.0
     from arch.bootstrap import optimal_block_length
 
