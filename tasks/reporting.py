@@ -143,6 +143,7 @@ def _agents(
             limits=active_limits(TradingRules.from_settings(night.settings, name)),
             trades=_trades(scored.get(name)),
             training=describe(trained[name].seeds) if name in trained else "",
+            lanes=night.settings.lanes_of(name)[1:],
         )
         report = gather_agent(facts, tables, groups if name == META_AGENT else None)
         pages = gather_pages(records, _page_facts(night, name, decision, histories.get(name)))

@@ -98,10 +98,24 @@ def test_an_account_without_a_monitor_shows_none() -> None:
     assert reported(decision("kept"), metrics=metrics("stocks", "candidate", sharpe=1.0)).risk is None
 
 
+def test_curves_of_further_recipes_stand_between_champion_and_rules() -> None:
+    rows = [equity("stocks", name, 1.0, 1.1) for name in ("cash", "stocks-lstm", "champion", "candidate")]
+    given = AgentFacts("stocks", "PPO", "", "", None, "", lanes=("stocks-lstm", "stocks-later"))
+    curves = gather_agent(given, night(equity=pd.concat(rows))).curves
+    assert [(curve.label, curve.role) for curve in curves] == [
+        ("candidate", CurveRole.AGENT),
+        ("champion", CurveRole.CHAMPION),
+        ("stocks-lstm", CurveRole.LANE),
+        ("cash", CurveRole.BASELINE),
+    ]
+
+
 @pytest.mark.parametrize(
     ("outcome", "champion_version", "verdict"),
     [
         ("promoted", "4", Verdict.PROMOTED),
+        ("refreshed", "4", Verdict.REFRESHED),
+        ("rolled_back", "2", Verdict.ROLLED_BACK),
         ("rejected", "3", Verdict.KEPT),
         ("rejected", "", Verdict.VACANT),
         ("kept", "3", Verdict.KEPT),

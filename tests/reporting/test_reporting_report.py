@@ -341,6 +341,7 @@ def test_a_sparkline_spans_its_box() -> None:
     [
         ((), "No agent was trained."),
         ((Verdict.PROMOTED, Verdict.PROMOTED), "2 of 2 agents promoted."),
+        ((Verdict.REFRESHED, Verdict.ROLLED_BACK), "0 of 2 agents promoted, 1 refreshed, 1 rolled back."),
         ((Verdict.KEPT, Verdict.PROMOTED), "1 of 2 agents promoted, 1 champion kept."),
         ((Verdict.BASELINE, Verdict.BASELINE), "0 of 2 agents promoted, 2 baselines serve."),
         ((Verdict.VACANT, Verdict.PROMOTED), "1 of 2 agents promoted, 1 without champion."),

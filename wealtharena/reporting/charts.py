@@ -153,12 +153,15 @@ def sparkline_points(curve: Curve, width: int, height: int) -> str:
 
 def _curve_lines(curves: Sequence[Curve]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
-    baselines = 0
+    baselines = lanes = 0
     for curve in curves:
         if curve.role is CurveRole.AGENT:
             lines.append({"color": "var(--agent)", "width": 2.6})
         elif curve.role is CurveRole.CHAMPION:
             lines.append({"color": "var(--champion)", "width": 2.0})
+        elif curve.role is CurveRole.LANE:
+            lanes += 1  # the first colour is the agent's
+            lines.append({"color": series_colour(lanes), "width": 1.6})
         else:
             colour = f"var(--baseline-{baselines % 3 + 1})"
             lines.append({"color": colour, "width": 1.5, "dash": _BASELINE_DASHES[baselines % len(_BASELINE_DASHES)]})

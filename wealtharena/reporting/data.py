@@ -36,6 +36,7 @@ class CurveRole(StrEnum):
 
     AGENT = "agent"
     CHAMPION = "champion"
+    LANE = "lane"
     BASELINE = "baseline"
 
 

@@ -1,6 +1,6 @@
 """From the night's tables to what the report shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,7 @@ class AgentFacts:
         limits: what each limit of the risk monitor is set to, by name; NaN where it is no number.
         trades: rows of the agent in the table of trades.
         training: how its training went, in words; ``""`` if it was not trained.
+        lanes: names of its further recipes.
     """
 
     name: str
@@ -100,6 +101,7 @@ class AgentFacts:
     limits: Mapping[str, float] = field(default_factory=dict)
     trades: int = 0
     training: str = ""
+    lanes: tuple[str, ...] = ()
 
 
 def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, str] | None = None) -> AgentReport:
@@ -123,7 +125,7 @@ def gather_agent(facts: AgentFacts, tables: NightTables, groups: Mapping[str, st
         baseline=facts.best_baseline,
         baseline_performance=_performance(figures.get(facts.best_baseline)),
         checks=tuple(_check(check) for check in decision.get("checks", ())) if decision else (),
-        curves=_curves(tables.equity[tables.equity["agent"] == facts.name]),
+        curves=_curves(tables.equity[tables.equity["agent"] == facts.name], facts.lanes),
         weights=_weights(tables.weights[tables.weights["agent"] == facts.name], own, groups),
         learning=_learning(tables.curves[tables.curves["agent"] == facts.name]),
         risk=_risk(facts, figures.get(own, {})),
@@ -230,9 +232,9 @@ def _check(check: Mapping[str, Any]) -> Check:
     return Check(str(check["name"]), bool(check["passed"]), value, threshold)
 
 
-def _curves(equity: pd.DataFrame) -> tuple[Curve, ...]:
-    roles = {CANDIDATE: CurveRole.AGENT, CHAMPION: CurveRole.CHAMPION}
-    order = [CANDIDATE, CHAMPION, *sorted(set(equity["strategy"]) - set(roles))]
+def _curves(equity: pd.DataFrame, lanes: Sequence[str]) -> tuple[Curve, ...]:
+    roles = {CANDIDATE: CurveRole.AGENT, CHAMPION: CurveRole.CHAMPION, **dict.fromkeys(lanes, CurveRole.LANE)}
+    order = [*roles, *sorted(set(equity["strategy"]) - set(roles))]
     by_strategy = dict(iter(equity.groupby("strategy")))
     return tuple(
         Curve(
