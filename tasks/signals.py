@@ -99,10 +99,25 @@ def _signal(night: Night, agent: str, model: ServedModel) -> SignalsReceipt:
     market = agent_market(night, agent)
     path = backtest_model(model, market.panel, market.windows.held_out, rules_for(night, model), agent)
     weights = next_targets(model, market.panel, path)
-    notes = record_champion_orders(night, agent, _orders(market.panel, weights, _identity(night, agent)))
+    notes = _hindsight(night, agent, model) or record_champion_orders(
+        night, agent, _orders(market.panel, weights, _identity(night, agent))
+    )
     table = _store(night, agent, model.label, weights)
     held, closes = held_weights(path), last_closes(market.panel)
     return SignalsReceipt(agent, model.label, weights, table, held, closes, notes=notes)
+
+
+def _hindsight(night: Night, agent: str, model: ServedModel) -> tuple[str, ...]:
+    """The champion of today may decide about a past date, but could not have done so then: it orders nothing."""
+    version = champion_version(night, agent)
+    made = "" if version is None else version.tags.get("night", "")[: len("2026-11-20")]
+    if made <= night.as_of.isoformat():
+        return ()
+    learned = max((days[1] for days in model.card.windows.values()), default=None)
+    known = f" and has learned from sessions up to {learned}" if learned else ""
+    return (
+        f"{model.label} is the champion of today, made on {made}{known}: nobody had these signals after {night.as_of}",
+    )
 
 
 def _signal_meta(night: Night) -> SignalsReceipt:
@@ -112,7 +127,9 @@ def _signal_meta(night: Night) -> SignalsReceipt:
     book = limited_book(next_book(shares, books), account)
     weights = {f"{agent}/{symbol}": weight for (agent, symbol), weight in sorted(book.items())}
     orders = _orders(books.joined, weights, _identity(night, META_AGENT))
-    notes = record_champion_orders(night, META_AGENT, orders)
+    models = {**books.models, META_AGENT: load_champion(night, META_AGENT)}
+    late = [note for agent, model in models.items() if model for note in _hindsight(night, agent, model)]
+    notes = tuple(late) or record_champion_orders(night, META_AGENT, orders)
     table = _store(night, META_AGENT, label, weights)
     by_agent = dict(zip(sorted(books.models), shares, strict=True))
     return SignalsReceipt(META_AGENT, label, weights, table, shares=by_agent, notes=notes)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
@@ -57,7 +58,7 @@ class ChampionRegistry:
         """
         from mlflow.exceptions import MlflowException
 
-        client = self._client()
+        client = self._client
         try:
             version = client.get_model_version_by_alias(_MODEL_PREFIX + agent, CHAMPION)
         except MlflowException as error:
@@ -67,10 +68,12 @@ class ChampionRegistry:
 
     def agents_with_champion(self) -> list[str]:
         """Canonical names, sorted."""
-        models = self._client().search_registered_models(filter_string=f"name LIKE '{_MODEL_PREFIX}%'", max_results=100)
+        models = self._client.search_registered_models(filter_string=f"name LIKE '{_MODEL_PREFIX}%'", max_results=100)
         return sorted(model.name.removeprefix(_MODEL_PREFIX) for model in models if CHAMPION in model.aliases)
 
+    @cached_property
     def _client(self) -> "MlflowClient":
+        """Made once: a new one looks through the whole database first."""
         # MLflow reads this once, when it is imported, and would report usage to its makers without it.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         from mlflow import MlflowClient
@@ -78,10 +81,10 @@ class ChampionRegistry:
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def _folder(self, client: "MlflowClient", agent: str, version: "ModelVersion") -> Path:
-        uri = client.get_model_version_download_uri(version.name, version.version)
-        parsed = urlparse(uri)
+        parsed = urlparse(version.source or "")
         if parsed.scheme in ("", "file"):
             return Path(unquote(parsed.path))
+        uri = client.get_model_version_download_uri(version.name, version.version)
         # The hash keeps apart what two servers call by the same number.
         bundle_hash = version.tags.get(BUNDLE_HASH_TAG, "")
         return self._download(uri, self._downloads / f"{agent}-{version.version}-{bundle_hash[:16]}")

@@ -28,6 +28,7 @@ class ProductionModelManager:
         """
         self._home = Path(path)
         self._tracking_uri = tracking_uri
+        self._opened: ChampionRegistry | None = None
         self._models: dict[str, ServedModel] = {}
 
     def load_agent_model(self, agent: str) -> ServedModel:
@@ -39,7 +40,7 @@ class ProductionModelManager:
             ModelIntegrityError: the champion's bundle is not as it was registered.
         """
         name = resolve_agent(agent).name
-        found = ChampionRegistry(self._home, self._tracking_uri).champion(name)
+        found = self._registry().champion(name)
         model = load_model(found.folder, found.version, found.bundle_hash)
         if model.card.agent != name:
             raise ModelIntegrityError(f"{found.folder}: must hold a model of {name!r}, got {model.card.agent!r}")
@@ -53,7 +54,7 @@ class ProductionModelManager:
             RegistryError: there is no registry.
             ModelIntegrityError: a champion's bundle is not as it was registered.
         """
-        present = ChampionRegistry(self._home, self._tracking_uri).agents_with_champion()
+        present = self._registry().agents_with_champion()
         return {name: self.load_agent_model(name) for name in AGENTS if name in present}
 
     def get_model_prediction(
@@ -102,7 +103,7 @@ class ProductionModelManager:
             RegistryError: there is no registry.
             ModelIntegrityError: a champion's bundle is not intact.
         """
-        registry = ChampionRegistry(self._home, self._tracking_uri)
+        registry = self._registry()
         present = registry.agents_with_champion()
         champions = [registry.champion(name) for name in AGENTS if name in present]
         return [
@@ -117,3 +118,8 @@ class ProductionModelManager:
             }
             for item in champions
         ]
+
+    def _registry(self) -> ChampionRegistry:
+        if self._opened is None:
+            self._opened = ChampionRegistry(self._home, self._tracking_uri)
+        return self._opened
