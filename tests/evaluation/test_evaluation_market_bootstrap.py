@@ -1,7 +1,7 @@
 """Markets made of a real one's sessions in another order: what stays, what moves, and what is never touched."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from wealtharena.evaluation.baselines import equal_weight
 from wealtharena.evaluation.monte_carlo import FrozenPolicy, FrozenRule, MarketHistory, market_history
 from wealtharena.evaluation.monte_carlo.market_bootstrap import bootstrap_markets, resampled_panels
 from wealtharena.evaluation.monte_carlo.sequence import in_sequence
-from wealtharena.execution import TradingRules
+from wealtharena.execution import Limit, TradingRules
 from wealtharena.markets.frames import bars_from_frames, panel_from_frames
 from wealtharena.settings import Settings
 
@@ -128,9 +128,11 @@ def test_accounts_side_by_side_are_those_of_each_market_alone(history: MarketHis
     drawn = np.random.default_rng(4).integers(FIRST, SESSIONS, (3, 60))
     panels = resampled(history, *drawn)
     strategy = FrozenPolicy(Trend())
-    together = strategy.trade_each(panels, 60, RULES)
+    limits = replace(RULES, max_volatility=0.12, max_cvar=0.015, risk_window=48)
+    together = strategy.trade_each(panels, 60, limits)
     for row, panel in enumerate(panels):
-        alone = strategy.trade(panel, (len(panel.dates) - 60, len(panel.dates)), RULES)
+        alone = strategy.trade(panel, (len(panel.dates) - 60, len(panel.dates)), limits)
+        assert (alone.trading is not None) and (alone.trading.path.limits & int(Limit.MAX_VOLATILITY)).any()
         np.testing.assert_allclose(together[row], alone.equity, rtol=1e-12)
 
 
