@@ -73,7 +73,9 @@ def test_history_is_looked_at_only_when_forward_evidence_suffices() -> None:
 
 def test_a_month_that_was_spent_on_other_inputs_opens_nothing() -> None:
     spent = (Look(date(2025, 4, 1), "other", 0.05 / 12),)
-    assert asked(BASELINE, STRONG, champion=champion(), looks=spent).outcome is DecisionOutcome.KEPT
+    refused = asked(BASELINE, STRONG, champion=champion(), looks=spent)
+    assert refused.outcome is DecisionOutcome.KEPT
+    assert "look at histories was spent on other inputs" in refused.reason
     earlier = (Look(date(2025, 3, 1), "other", 0.05 / 12),)
     assert asked(BASELINE, STRONG, champion=champion(), looks=earlier).outcome is DecisionOutcome.PROMOTED
 

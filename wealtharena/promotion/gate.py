@@ -77,6 +77,8 @@ def _contest(inputs: GateInputs, champion: Champion, rules: PromotionSettings, r
         decision = _won(inputs, champion, winner, standing_of(rows, winner.lane_id), glance.alpha, rules, risk)
     else:
         decision = refresh(inputs, champion, rules, risk, rows)
+    if tested and not glance.alpha:
+        decision = replace(decision, reason=f"{decision.reason} {reasons.SPENT}")
     return replace(decision, standings=rows, look=glance if tested else None)
 
 

@@ -8,6 +8,9 @@ from wealtharena.promotion.inputs import Champion, LaneInputs
 from wealtharena.promotion.score_card import ScoreCard
 from wealtharena.settings import PromotionSettings
 
+SPENT = "This month's look at histories was spent on other inputs; the next month brings another."
+"""Added where a look was not granted."""
+
 
 def refreshed(lane: LaneInputs, champion: Champion) -> str:
     """A new checkpoint of the champion's lane."""

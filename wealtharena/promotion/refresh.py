@@ -36,7 +36,7 @@ def refresh(
         )
     return Decision(
         DecisionOutcome.REFRESHED,
-        replace(stays, name=own.name, version=own.version),
+        replace(stays, name=own.name, kind=own.kind, version=own.version),
         reasons.refreshed(own, champion),
         checks,
     )
@@ -75,7 +75,7 @@ def guarded(inputs: GateInputs, champion: Champion, rules: PromotionSettings, ri
         return Decision(DecisionOutcome.REJECTED, stays, reasons.refused(lane, checks, champion), checks)
     return Decision(
         DecisionOutcome.REFRESHED if refresh else DecisionOutcome.PROMOTED,
-        replace(stays, name=lane.name, version=lane.version)
+        replace(stays, name=lane.name, kind=lane.kind, version=lane.version)
         if refresh
         else first_service(inputs, lane, champion.lane_id),
         reasons.refreshed(lane, champion) if refresh else reasons.guarded(lane, champion.name),
