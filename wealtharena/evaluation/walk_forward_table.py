@@ -194,7 +194,7 @@ def _mean_block(excess: FloatArray) -> int:
     from arch.bootstrap import optimal_block_length
 
     lengths: FloatArray = optimal_block_length(excess)["stationary"].to_numpy(np.float64)
-    return max([1, *(math.ceil(length) for length in lengths if math.isfinite(length))])
+    return int(np.ceil(lengths[np.isfinite(lengths)].max(initial=1.0)))
 
 
 def _estimate(value: float, resampled: FloatArray) -> Estimate:
