@@ -226,6 +226,7 @@ for _stage, _help in STAGE_COMMANDS.items():
 def rollback(
     agent: Annotated[str, typer.Option("--agent", "-a", metavar="NAME", help="Agent whose champion is taken back.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")] = "asked for by a person",
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; kept with the decision.")] = "person",
     profile: options.Profile = "quickstart",
     overrides: options.Overrides = None,
     as_json: options.AsJson = False,
@@ -238,7 +239,7 @@ def rollback(
         settings = _settings(profile, overrides)
         from tasks.promotion import roll_back
 
-        result = roll_back(settings, agent, reason)
+        result = roll_back(settings, agent, reason, by)
         terminal.console.print(f"{result['agent']}: champion is version {result['version']} again. {result['reason']}")
         if as_json:
             terminal.print_json(result)

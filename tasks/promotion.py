@@ -1,7 +1,7 @@
 """Puts the gate's question for every agent, records the answer, and moves the registry's aliases."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +124,7 @@ def _carry_out(night: Night, receipt: DecisionReceipt) -> None:
         )
 
 
-def roll_back(settings: Settings, name: str, reason: str) -> dict[str, str]:
+def roll_back(settings: Settings, name: str, reason: str, by: str = "person") -> dict[str, str]:
     """Restores an agent's previous champion and records the decision.
 
     Raises:
@@ -134,22 +134,23 @@ def roll_back(settings: Settings, name: str, reason: str) -> dict[str, str]:
     agent = resolve_agent(name).name
     registry = ModelRegistry(Tracker(settings))
     before = registry.alias(agent, "champion")
-    now = registry.rollback(agent)
     left = before.version if before is not None else ""
     text = f"Rolled back from version {left}: {reason}"
     moment = datetime.now(UTC)
+    decision_id = hash_json(["rollback", agent, left, moment.isoformat()])[:16]
+    now = registry.rollback(agent, by=by, reason=reason, decision_id=decision_id)
     _record(
         Warehouse(settings.home / "warehouse"),
         night=f"{moment.date().isoformat()}-{settings_hash(settings)[:8]}",
         receipt=DecisionReceipt(
             agent=agent,
-            decision_id=hash_json(["rollback", agent, left, now.version, moment.isoformat()])[:16],
+            decision_id=decision_id,
             outcome="rolled_back",
             reason=text,
             candidate_version=left,
             champion_version=now.version,
             record={"from": left, "to": now.version},
-            decided_by="person",
+            decided_by=by,
         ),
     )
     return {"agent": agent, "version": now.version, "reason": text}
@@ -182,7 +183,10 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
 def _answered(night: Night, inputs: GateInputs, decision: Decision) -> tuple[Decision, str]:
     """The decision after a person was asked, and who that was."""
     given = ask(night, inputs.agent, decision.as_record())
-    if given.approved or inputs.champion is None:
+    if given.approved:
+        why = f": {given.comment}" if given.comment else ""
+        return replace(decision, reason=f"{decision.reason} Approved by {given.by}{why}."), given.by
+    if inputs.champion is None:
         return decision, given.by
     return declined(decision, inputs.champion, given.by, given.comment), given.by
 
