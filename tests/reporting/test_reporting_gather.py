@@ -179,6 +179,7 @@ def test_checks_without_a_figure_are_kept() -> None:
     assert (finite.name, finite.passed, finite.threshold) == ("finite", False, 1.0)
     assert math.isnan(finite.value)
     assert (trades.passed, trades.value) == (True, 2.0)
+    assert (finite.detail, trades.detail) == ("no", ""), "a yes or no is said as such"
 
 
 def test_curves_begin_with_the_candidate_and_the_champion() -> None:

@@ -41,6 +41,8 @@ _AMOUNTS = {
 }
 
 CANDIDATE, CHAMPION = "candidate", "champion"
+# Checks whose figures are 0 and 1.
+_YES_OR_NO = {"intact", "scored", "finite"}
 _VERDICTS = {
     "promoted": Verdict.PROMOTED,
     "refreshed": Verdict.REFRESHED,
@@ -229,7 +231,8 @@ def _risk(facts: AgentFacts, figures: Mapping[str, float]) -> RiskReport | None:
 
 def _check(check: Mapping[str, Any]) -> Check:
     value, threshold = (NAN if check.get(key) is None else float(check[key]) for key in ("value", "threshold"))
-    return Check(str(check["name"]), bool(check["passed"]), value, threshold)
+    name, passed = str(check["name"]), bool(check["passed"])
+    return Check(name, passed, value, threshold, ("yes" if passed else "no") if name in _YES_OR_NO else "")
 
 
 def _curves(equity: pd.DataFrame, lanes: Sequence[str]) -> tuple[Curve, ...]:

@@ -66,6 +66,8 @@ def draw(sheet: TearSheet) -> str:
         html = Path(output.name).read_text(encoding="utf-8")
     for pattern in (_PROLOGUE, _METADATA, _NAMESPACE):
         html = pattern.sub("", html)
+    # A small per cent sign that few fonts have.
+    html = html.replace("\ufe6a", "")
     return _without_spans_beyond(html, float((index[-1] - index[0]).days))
 
 
