@@ -102,6 +102,7 @@ def test_what_the_gate_decided_is_shown_in_its_own_words() -> None:
     assert "champion kept, provisional; most forward evidence: Stocks-lstm, E 20.09 after 50 sessions" in text
     assert "In service Stocks State Provisional Since the session after 2026-09-01 To be proved against Cash" in text
     assert "policy manual" in text
+    assert "champion kept provisional because" in text, "the overview says in which state the champion is"
     assert "A person has to approve the change before it is made." in text
     assert "It is confirmed at 75" in text
     assert "Stocks serves against Cash Provisional – 0.004167" in text
