@@ -7,7 +7,16 @@ from datetime import date
 import pytest
 
 from tasks.night import Night
-from tasks.receipts import TABLE, failures, finished, finished_or_empty, once, record, record_failure
+from tasks.receipts import (
+    TABLE,
+    failures,
+    finished,
+    finished_or_empty,
+    finished_up_to,
+    once,
+    record,
+    record_failure,
+)
 from wealtharena.core import TableRef
 from wealtharena.core.errors import PipelineError
 
@@ -143,3 +152,14 @@ def test_every_receipt_says_which_run_stored_it(make_night: MakeNight, bakery: B
     ask(make_night(run_id="run7"), bakery)
     (row,) = make_night().warehouse.read(TABLE).to_dict("records")
     assert (row["run_id"], row["status"], row["stage"], row["item"]) == ("run7", "done", "bake", "bread")
+
+
+def test_receipts_of_earlier_nights_come_oldest_first_and_later_ones_not_at_all(
+    make_night: MakeNight, bakery: Bakery
+) -> None:
+    for day, flour in ((12, "rye"), (8, "wheat"), (9, "oat")):
+        ask(make_night(as_of=date(2026, 1, day)), bakery, flour=flour)
+    record_failure(make_night(as_of=date(2026, 1, 7)), "bake", "bread", "burnt")
+    found = finished_up_to(make_night(), "bake", "bread", Baked)
+    assert [receipt.name for receipt in found] == ["loaf 2", "loaf 3"]
+    assert finished_up_to(make_night(), "bake", "cake", Baked) == []
