@@ -71,6 +71,16 @@ def test_history_is_looked_at_only_when_forward_evidence_suffices() -> None:
     assert asked(BASELINE, STRONG, champion=champion()).look is not None
 
 
+def test_a_lane_that_fell_beyond_the_drawdown_limit_on_paper_is_out() -> None:
+    fallen = STRONG.paper.returns.copy()
+    fallen[:40] -= 0.02
+    risen = fallen + np.where(np.arange(100) >= 40, 0.05, 0.0)
+    crashed = replace(STRONG, paper=replace(STRONG.paper, returns=risen))
+    decision = asked(BASELINE, crashed, champion=champion())
+    assert (decision.outcome, decision.standings[1].state) == (DecisionOutcome.KEPT, State.DROPPED)
+    assert decision.standings[1].drawdown > RISK.max_drawdown
+
+
 def test_a_month_that_was_spent_on_other_inputs_opens_nothing() -> None:
     spent = (Look(date(2025, 4, 1), "other", 0.05 / 12),)
     refused = asked(BASELINE, STRONG, champion=champion(), looks=spent)

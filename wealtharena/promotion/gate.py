@@ -20,7 +20,7 @@ from wealtharena.promotion.refresh import guarded, refresh
 from wealtharena.promotion.score_card import Kind, ScoreCard
 from wealtharena.promotion.spending import look
 from wealtharena.promotion.standings import challengers, champion_forward, standing_of, standings
-from wealtharena.promotion.states import State, confirmation_threshold, service
+from wealtharena.promotion.states import State, confirmation_threshold, service, shadow_state
 from wealtharena.promotion.takeover import takeover
 from wealtharena.promotion.vacancy import fill
 from wealtharena.settings import PromotionSettings, RiskSettings
@@ -79,7 +79,7 @@ def _contest(inputs: GateInputs, champion: Champion, rules: PromotionSettings, r
         decision = refresh(inputs, champion, rules, risk, rows)
     if tested and not glance.alpha:
         decision = replace(decision, reason=f"{decision.reason} {reasons.SPENT}")
-    return replace(decision, standings=rows, look=glance if tested else None)
+    return replace(decision, standings=rows, look=glance if tested else decision.look)
 
 
 def _served(
@@ -110,7 +110,8 @@ def _takeover(
     opened = np.array([bool(second_key(found[name].evidence, rules)[-1]) for name in names], dtype=np.bool_)
     for held in np.flatnonzero(opened):
         lane = inputs.lane(names[held])
-        opened[held] = lane is not None and sound(guard(lane, champion.card, rules, risk))
+        in_play = shadow_state(found[names[held]].evidence, rules, risk.max_drawdown) is State.SHADOW
+        opened[held] = in_play and lane is not None and sound(guard(lane, champion.card, rules, risk))
     index = takeover(log_e, opened, lambda: history.p_values(names), alpha)
     return None if index is None else inputs.lane(names[index])
 
