@@ -132,25 +132,19 @@ def _walk(night: Night, agent: str) -> WalkForwardReceipt:
         return WalkForwardReceipt(
             agent, {}, notes=(f"no history: no complete year with {least} days of training before it",)
         )
-    stored = _stored_hashes(night, agent)
     pieces = [piece for lane in policy_lanes(night.settings, agent) for piece in _pieces(night, lane, panel, folds)]
-    known = {(piece.lane.lane_id, piece.fold.name): piece.inputs for piece in pieces}
-    missing = [piece for piece in pieces if night.force or stored.get(_key(piece)) != piece.inputs]
-    revised = [piece.title for piece in missing if stored.get(_key(piece), piece.inputs) != piece.inputs]
+    missing, revised = _missing(night, agent, pieces)
     failures = _compute(night, panel, missing)
-    if missing and len(failures) == len(pieces):
+    done = {_key(piece): piece.inputs for piece in pieces if piece.title not in failures}
+    if not done:
         raise TrainingError("; ".join(dict.fromkeys(failures.values())))
-    for piece in missing:
-        if piece.title in failures:
-            del known[_key(piece)]
-    rules = _store_baselines(night, agent, panel, folds)
-    receipt_folds = _by_lane({**known, **rules})
+    hashes = _by_lane(done | _store_baselines(night, agent, panel, folds))
     return WalkForwardReceipt(
         agent=agent,
-        folds=receipt_folds,
+        folds=hashes,
         computed=tuple(piece.title for piece in missing if piece.title not in failures),
         failures=failures,
-        table=_table(night, agent, receipt_folds, panel.annualisation),
+        table=_table(night, agent, hashes, panel.annualisation),
         notes=(
             *(f"{title}: {reason}" for title, reason in failures.items()),
             *([f"computed anew, for data or settings that changed: {', '.join(revised)}"] if revised else []),
@@ -171,6 +165,13 @@ def _pieces(night: Night, lane: Lane, panel: MarketPanel, folds: Sequence[Fold])
 
 def _key(piece: _Piece) -> tuple[str, str]:
     return piece.lane.lane_id, piece.fold.name
+
+
+def _missing(night: Night, agent: str, pieces: Sequence[_Piece]) -> tuple[list[_Piece], list[str]]:
+    """Pieces that are not stored as they are asked for, and titles of those of which there is another version."""
+    stored = _stored_hashes(night, agent)
+    missing = [piece for piece in pieces if night.force or stored.get(_key(piece)) != piece.inputs]
+    return missing, [piece.title for piece in missing if stored.get(_key(piece), piece.inputs) != piece.inputs]
 
 
 def _compute(night: Night, panel: MarketPanel, missing: Sequence[_Piece]) -> dict[str, str]:
