@@ -8,6 +8,7 @@ from tasks.markets import annualisation_of
 from tasks.night import Night
 from tasks.walk_forward import WalkForwardReceipt
 from wealtharena.reporting import SheetLink
+from wealtharena.reporting.display import display_name
 from wealtharena.reporting.gather import NightTables
 from wealtharena.reporting.pages import Records
 from wealtharena.reporting.tear_sheet import TearSheet, write_tear_sheets
@@ -44,10 +45,12 @@ def make_tear_sheets(
     paths = {folder / f"tearsheet-{name}.html": sheet for own in sheets.values() for name, sheet in own.items()}
     reasons = write_tear_sheets(paths, night.settings.home / "cache" / "matplotlib")
     return {
-        agent: tuple(_link(folder / f"tearsheet-{name}.html", sheet, reasons) for name, sheet in own.items())
+        agent: tuple(_link(agent, folder / f"tearsheet-{name}.html", sheet, reasons) for name, sheet in own.items())
         for agent, own in sheets.items()
     }
 
 
-def _link(path: Path, sheet: TearSheet, reasons: Mapping[Path, str]) -> SheetLink:
-    return SheetLink(f"{path.parent.name}/{path.name}", sheet.title.partition(": ")[2], reasons.get(path, ""))
+def _link(agent: str, path: Path, sheet: TearSheet, reasons: Mapping[Path, str]) -> SheetLink:
+    lane, _, shown = sheet.title.partition(": ")
+    named = shown if lane == display_name(agent) else f"{shown} of {sheet.account}"
+    return SheetLink(f"{path.parent.name}/{path.name}", named, reasons.get(path, ""))

@@ -136,6 +136,7 @@ def test_paper_accounts_show_growth_above_cash_with_the_champion_first() -> None
     figure = page_charts("stocks", AgentPages(decision=page))["paper-stocks"]
     assert figure is not None
     assert figure["data"][0]["mode"] == "lines+markers", "a line of one point could not be seen"
+    assert figure["layout"]["xaxis"]["range"] == ["2026-11-02", "2026-11-08"], "whole days, not parts of a second"
 
 
 def test_the_decision_page_shows_evidence_keys_checks_and_record() -> None:

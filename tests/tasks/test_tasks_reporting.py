@@ -1,6 +1,6 @@
 """The report's own stage: tear sheets beside it, and where both are kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from tasks.night import Night
 from tasks.reporting import ReportReceipt, write_night_report
 from tasks.tear_sheets import make_tear_sheets, sheets_folder
 from tasks.tracking import log_report
+from tasks.walk_forward import WalkForwardReceipt
 from warehouse.tables import TABLES
 from wealtharena.core import TableRef
+from wealtharena.evaluation.walk_forward_table import Estimate, Performance
 from wealtharena.reporting.gather import NightTables
 from wealtharena.reporting.pages import Records
 from wealtharena.settings import Settings
@@ -34,13 +36,17 @@ def equity(agent: str, sessions: int) -> pd.DataFrame:
     return pd.DataFrame({"agent": agent, "strategy": "candidate", "session_date": days, "return": 0.0})
 
 
-def sheets_of(night: Night, report: Path, rows: pd.DataFrame) -> dict[str, Any]:
+def sheets_of(
+    night: Night, report: Path, rows: pd.DataFrame, history: pd.DataFrame | None = None, table: Sequence[Any] = ()
+) -> dict[str, Any]:
     nothing = pd.DataFrame()
     tables = NightTables(rows, nothing, nothing, nothing, nothing, nothing, nothing)
     scored = {agent: BacktestReceipt(agent, NOTHING, NOTHING, NOTHING, {}, (), "cash") for agent in set(rows["agent"])}
     names = ("out_promotion__evidence", "out_promotion__decisions", "out_promotion__trials", "out_lanes__paper")
-    records = Records(*map(empty, (*names, "out_lanes__walk_forward", "out_lanes__folds", "out_drift__figures")))
-    return make_tear_sheets(night, report, tables, records, scored, {})
+    returns = empty("out_lanes__walk_forward") if history is None else history
+    records = Records(*map(empty, names), returns, empty("out_lanes__folds"), empty("out_drift__figures"))
+    histories = {"stocks": WalkForwardReceipt("stocks", {}, table=tuple(table))} if table else {}
+    return make_tear_sheets(night, report, tables, records, scored, histories)
 
 
 def test_each_agent_has_a_sheet_beside_the_report_that_says_what_it_cannot_show(
@@ -52,6 +58,29 @@ def test_each_agent_has_a_sheet_beside_the_report_that_says_what_it_cannot_show(
     assert link.reason == "there are 5 sessions, and at least 30 are needed"
     assert link.reason in (report.parent / link.path).read_text(encoding="utf-8")
     assert sheets_folder(report) == (report.parent / link.path).parent
+
+
+def test_histories_are_named_by_their_lane_where_it_is_not_the_agents_own(
+    make_night: Callable[..., Night], tmp_path: Path
+) -> None:
+    days = pd.bdate_range("2024-01-01", periods=3)
+    rows = {"agent": "stocks", "fold": "2024", "session_date": days, "return": 0.01, "cash_return": 0.0}
+    history = pd.concat([pd.DataFrame({**rows, "lane_id": f"{lane}@1"}) for lane in ("stocks", "stocks-lstm")])
+    none = Estimate(None, None, None)
+    table = [
+        Performance(
+            lane, f"{lane}@1", is_baseline=False, first="", last="", sessions=3, annual_return=None,
+            annual_return_double_cost=None, sharpe=none, sharpe_double_cost=none, max_drawdown=None,
+            max_drawdown_double_cost=None, annual_turnover=None, annual_cost=None,
+        )
+        for lane in ("stocks", "stocks-lstm")
+    ]  # fmt: skip
+    links = sheets_of(make_night(), tmp_path / "reports" / "night.html", equity("stocks", 5), history, table)["stocks"]
+    assert {link.path: link.title for link in links} == {
+        "night/tearsheet-stocks.html": "held-out window",
+        "night/tearsheet-stocks-history.html": "walk-forward history",
+        "night/tearsheet-stocks-lstm-history.html": "walk-forward history of stocks-lstm",
+    }
 
 
 def test_without_tear_sheets_none_are_made(make_night: Callable[..., Night], tmp_path: Path) -> None:

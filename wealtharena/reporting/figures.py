@@ -1,6 +1,6 @@
 """Building blocks of Plotly figures as plain JSON; colours are names of CSS variables, resolved in the browser."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ Figure = dict[str, Any]
 
 NUM_SERIES_COLOURS = 9
 _SIGNIFICANT_DIGITS = 5
+_SHORT_SPAN = 4
 
 
 def figure_of(traces: list[dict[str, Any]], height: int, **axes: dict[str, Any]) -> Figure:
@@ -90,6 +91,15 @@ def share_bars(labels: list[str], values: FloatArray, colours: list[str], hover:
 def axis_title(text: str) -> dict[str, Any]:
     """A title in the size of the labels."""
     return {"text": text, "font": {"size": 12}}
+
+
+def day_axis(dates: Iterable[DateArray]) -> dict[str, Any]:
+    """An axis of days over all the series; one of a few days gets room at its sides, or Plotly would show fractions."""
+    days = np.concatenate([np.asarray(one, dtype="datetime64[D]") for one in dates])
+    if not days.size or days.max() - days.min() > np.timedelta64(_SHORT_SPAN, "D"):
+        return {"type": "date"}
+    room = np.timedelta64(2, "D")
+    return {"type": "date", "range": [str(days.min() - room), str(days.max() + room)], "tickformat": "%-d %b %Y"}
 
 
 def series_colour(position: int) -> str:

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 
 from wealtharena.core.panel import DateArray, FloatArray
-from wealtharena.reporting.figures import Figure, axis_title, figure_of, iso_days, json_numbers, line_trace, thinned
+from wealtharena.reporting.figures import (
+    Figure,
+    axis_title,
+    day_axis,
+    figure_of,
+    iso_days,
+    json_numbers,
+    line_trace,
+    thinned,
+)
 from wealtharena.reporting.pages.lanes import CHAMPION, is_baseline, lane_names
 from wealtharena.settings import PromotionSettings
 
@@ -197,7 +206,7 @@ def evidence_chart(page: DecisionPage, lines: Mapping[str, dict[str, Any]]) -> F
     figure = figure_of(
         traces,
         460,
-        xaxis={"anchor": "y2", "type": "date"},
+        xaxis={"anchor": "y2"} | day_axis(lane.dates for lane in page.lanes),
         yaxis=_log_axis([lane.log_e for lane in page.lanes], better)
         | {"domain": [0.46, 1.0], "title": axis_title("better: E")},
         yaxis2=_log_axis([lane.log_e_reversed for lane in page.lanes], worse)
@@ -221,7 +230,7 @@ def paper_chart(page: DecisionPage, lines: Mapping[str, dict[str, Any]]) -> Figu
         trace = line_trace(account.lane, iso_days(account.dates[rows]), y, lines[account.lane_id], "%{y:+.2%}")
         traces.append(trace | _mode(len(rows)))
     figure = figure_of(
-        traces, 320, xaxis={"type": "date"},
+        traces, 460, xaxis=day_axis(account.dates for account in page.accounts),
         yaxis={"tickformat": "+.1%", "zeroline": True, "title": axis_title("return above cash")},
     )  # fmt: skip
     figure["layout"]["showlegend"] = True

@@ -10,7 +10,16 @@ import pandas as pd
 
 from wealtharena.core.panel import DateArray, FloatArray
 from wealtharena.evaluation.walk_forward_table import Performance
-from wealtharena.reporting.figures import Figure, axis_title, figure_of, iso_days, json_numbers, line_trace, thinned
+from wealtharena.reporting.figures import (
+    Figure,
+    axis_title,
+    day_axis,
+    figure_of,
+    iso_days,
+    json_numbers,
+    line_trace,
+    thinned,
+)
 from wealtharena.reporting.pages.lanes import is_baseline, lane_names
 
 _MAX_POINTS = 160
@@ -116,7 +125,7 @@ def history_chart(page: HistoryPage, lines: Mapping[str, dict[str, Any]]) -> Fig
     return figure_of(
         traces,
         520,
-        xaxis={"anchor": "y2", "type": "date"},
+        xaxis={"anchor": "y2"} | day_axis(lane.dates for lane in page.lanes),
         yaxis={"domain": [0.54, 1.0], "tickformat": "+.0%", "zeroline": True, "title": axis_title("at 1× costs")},
         yaxis2={"domain": [0.0, 0.46], "tickformat": "+.0%", "zeroline": True, "title": axis_title("at 2× costs")},
     )
