@@ -50,7 +50,7 @@ def nightly(
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Run the whole night: collect, features, train, meta-agent, backtest, promote, signals, report.
+    """Run the whole night, from collected data to trained, tested and promoted agents, signals and a report.
 
     Examples:
 

@@ -38,7 +38,7 @@ def nightly(
     agents: list[str] | None = None,
     force: bool = False,
 ) -> State[NightConclusion]:
-    """Collect, compute features, train, backtest, promote, signal and report.
+    """Collect, compute features, train, complete histories, backtest, analyse, trade on paper, promote, signal, report.
 
     A stage that fails for one agent goes on with the others; the night then ends failed and says which. Without the
     market of a single class it ends at once. A night that was run before with the same data, settings and seed
