@@ -35,7 +35,7 @@ from wealtharena.training.warm_start import load_module
 
 AGENTS = ("stocks", "crypto", "etfs", "currencies", "reits", "commodities")
 ASSETS = 20
-SERVING = "import mlflow, onnxruntime, wealtharena.serving.production, wealtharena.serving.onnx_policy"
+SERVING = "import onnxruntime, wealtharena.serving.production, wealtharena.serving.onnx_policy"
 RLLIB = "import torch, ray.rllib.core.rl_module.rl_module"
 
 

@@ -143,6 +143,13 @@ def test_a_home_without_registry_is_named_and_left_alone(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_damaged_registry_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "mlflow.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(RegistryError, match=r"mlflow\.db: the model registry cannot be read: file is not a database"):
+        ProductionModelManager(tmp_path).load_agent_model("stocks")
+
+
 def test_an_unknown_agent_is_named_with_those_that_exist(home: Path) -> None:
     with pytest.raises(SettingsError, match=r"unknown agent 'bonds'; known: .*stocks"):
         ProductionModelManager(home).get_model_prediction("bonds", make_panel())
@@ -205,12 +212,12 @@ def test_all_champions_are_loaded_at_once(home: Path) -> None:
     assert {name: model.version for name, model in models.items()} == {"stocks": "1", "crypto": "1"}
 
 
-def test_champions_are_loaded_without_ray_torch_or_a_single_unpickled_object(home: Path) -> None:
+def test_champions_are_loaded_without_ray_torch_mlflow_or_a_single_unpickled_object(home: Path) -> None:
     """Python tells an audit hook of every class that a pickle asks for; pickle's functions are barred besides."""
     script = """
 import pickle, sys
 from pathlib import Path
-import mlflow, numpy
+import numpy
 from wealtharena.serving.production import ProductionModelManager
 asked = []
 sys.addaudithook(lambda event, details: asked.append(details) if event == "pickle.find_class" else None)
@@ -221,7 +228,7 @@ models = ProductionModelManager(Path(sys.argv[1])).load_all()
 assert set(models) == {"stocks", "crypto"}
 policy = models["stocks"].policy
 assert policy.act(numpy.zeros((1, 2, policy.observation_columns), numpy.float32)).shape == (1, 2)
-print(len(asked), *(name for name in ("ray", "torch") if name in sys.modules))
+print(len(asked), *(name for name in ("ray", "torch", "mlflow") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=False)
     assert (done.stdout.split(), done.returncode) == (["0"], 0), done.stderr

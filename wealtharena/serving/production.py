@@ -6,7 +6,7 @@ from typing import Any
 from wealtharena.agents.specs import AGENTS, resolve_agent
 from wealtharena.core.errors import ModelIntegrityError
 from wealtharena.core.panel import MarketPanel
-from wealtharena.serving.champions import ChampionRegistry
+from wealtharena.serving.champions import ChampionRegistry, RegisteredBundle
 from wealtharena.serving.frames import Context, OhlcvData, observed_panel
 from wealtharena.serving.model import ServedModel, load_model
 from wealtharena.serving.signals import Holdings, make_signals
@@ -39,13 +39,7 @@ class ProductionModelManager:
             RegistryError: it has no champion.
             ModelIntegrityError: the champion's bundle is not as it was registered.
         """
-        name = resolve_agent(agent).name
-        found = self._registry().champion(name)
-        model = load_model(found.folder, found.version, found.bundle_hash)
-        if model.card.agent != name:
-            raise ModelIntegrityError(f"{found.folder}: must hold a model of {name!r}, got {model.card.agent!r}")
-        self._models[name] = model
-        return model
+        return self._load(self._registry().champion(resolve_agent(agent).name))
 
     def load_all(self) -> dict[str, ServedModel]:
         """The present champion of every agent that has one, verified, by agent.
@@ -54,8 +48,7 @@ class ProductionModelManager:
             RegistryError: there is no registry.
             ModelIntegrityError: a champion's bundle is not as it was registered.
         """
-        present = self._registry().agents_with_champion()
-        return {name: self.load_agent_model(name) for name in AGENTS if name in present}
+        return {found.agent: self._load(found) for found in self._champions()}
 
     def get_model_prediction(
         self,
@@ -103,9 +96,6 @@ class ProductionModelManager:
             RegistryError: there is no registry.
             ModelIntegrityError: a champion's bundle is not intact.
         """
-        registry = self._registry()
-        present = registry.agents_with_champion()
-        champions = [registry.champion(name) for name in AGENTS if name in present]
         return [
             {
                 "agent": item.agent,
@@ -116,10 +106,22 @@ class ProductionModelManager:
                     mode="json", exclude={"agent"}
                 ),
             }
-            for item in champions
+            for item in self._champions()
         ]
 
     def _registry(self) -> ChampionRegistry:
         if self._opened is None:
             self._opened = ChampionRegistry(self._home, self._tracking_uri)
         return self._opened
+
+    def _champions(self) -> list[RegisteredBundle]:
+        """In the order of the agents."""
+        found = {item.agent: item for item in self._registry().champions()}
+        return [found[name] for name in AGENTS if name in found]
+
+    def _load(self, found: RegisteredBundle) -> ServedModel:
+        model = load_model(found.folder, found.version, found.bundle_hash)
+        if model.card.agent != found.agent:
+            raise ModelIntegrityError(f"{found.folder}: must hold a model of {found.agent!r}, got {model.card.agent!r}")
+        self._models[found.agent] = model
+        return model
