@@ -144,6 +144,14 @@ def test_rows_outside_the_named_partition_are_refused(
     assert not store.exists(table)
 
 
+def test_a_lane_can_name_a_partition(store: Warehouse, equity: Equity) -> None:
+    for value in (1.0, 2.0):
+        store.write(EQUITY, equity("stocks-lstm@1a2b3c4d", "baseline:cash", value))
+    store.write(EQUITY, equity("stocks@1a2b3c4d", "baseline:cash", 3.0))
+    own = store.read(EQUITY, where={"night": "stocks-lstm@1a2b3c4d"})
+    assert set(own["equity"]) == set(equity("x", "y", 2.0)["equity"])
+
+
 def test_a_value_that_could_end_the_quotes_cannot_name_a_partition(store: Warehouse, equity: Equity) -> None:
     store.write(EQUITY, equity("n1", "stocks", 1.0))
     with pytest.raises(WarehouseError, match="`night` names a partition and must consist of letters"):
