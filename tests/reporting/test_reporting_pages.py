@@ -239,6 +239,7 @@ def test_drift_shows_alarms_first_and_then_what_is_nearest_to_its_threshold() ->
     assert [row.name for row in pages.drift.rows[:4]] == ["loud", "near", "calm", "still_00"]
     text = text_of(rendered(pages))
     assert "1 alarm in 24 figures" in text
+    assert "Drift alarms 1 Stocks" in text, "at the top of the report"
     assert "alarm Loud feature 0.3 0.25 loud in words Near feature 0.2 0.25" in text
     assert "9 more figures are further below their thresholds." in text
 

@@ -72,8 +72,8 @@ def page_facts(agent: AgentReport) -> dict[str, str]:
 
 
 def highlights(data: ReportData) -> list[Highlight]:
-    """The combined book's result, the best agent, the data, and what went wrong."""
-    found = [_combined(data), _best_agent(data), _coverage(data), _failures(data)]
+    """The combined book's result, the best agent, the data, champions that drifted, and what went wrong."""
+    found = [_combined(data), _best_agent(data), _coverage(data), _drifted(data), _failures(data)]
     return [item for item in found if item is not None]
 
 
@@ -102,6 +102,12 @@ def _coverage(data: ReportData) -> Highlight | None:
     missing = sum(len(item.missing) for item in data.coverage)
     note = "every symbol arrived" if not missing else f"{missing} missing, reasons below"
     return Highlight("Symbols", f"{asked - missing} of {asked}", note, "warn" if missing else "")
+
+
+def _drifted(data: ReportData) -> Highlight | None:
+    alarms = {agent.name: agent.pages.drift.num_alarms for agent in data.agents if agent.pages.drift}
+    names = ", ".join(display_name(name) for name, count in alarms.items() if count)
+    return Highlight("Drift alarms", str(sum(alarms.values())), names, "warn") if names else None
 
 
 def _failures(data: ReportData) -> Highlight | None:
