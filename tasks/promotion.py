@@ -109,7 +109,9 @@ def _carry_out(night: Night, receipt: DecisionReceipt) -> None:
         noted = {"decision": receipt.outcome, "decision_id": receipt.decision_id, "reason": receipt.reason}
         registry.note(receipt.agent, receipt.candidate_version, noted)
     if receipt.outcome in CHANGES:
-        registry.note(receipt.agent, receipt.champion_version, _service_tags(serving))
+        registry.note(
+            receipt.agent, receipt.champion_version, _service_tags(serving) | {"decision_id": receipt.decision_id}
+        )
         registry.promote(
             receipt.agent,
             receipt.champion_version,

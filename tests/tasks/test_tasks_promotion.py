@@ -147,7 +147,7 @@ def test_the_first_champion_is_the_rule_with_the_best_history(
     info = champion(nights[0])
     assert (first.outcome, first.champion_version, first.decided_by) == ("baseline_champion", info.version, "gate")
     assert (info.tags["lane_id"], info.state) == (f"baseline:{rules[1]}", "unproven")
-    assert info.tags["serving_since"] == "2022-05-31"
+    assert (info.tags["serving_since"], info.tags["decision_id"]) == ("2022-05-31", first.decision_id)
     assert "the history of etfs has p = " in first.reason
     candidate = ModelRegistry(Tracker(nights[0].settings)).version("etfs", first.candidate_version)
     assert (candidate.tags["decision"], candidate.tags["decision_id"]) == (first.outcome, first.decision_id)
