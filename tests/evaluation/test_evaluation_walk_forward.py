@@ -1,5 +1,6 @@
 """Years of a walk-forward: which ones there are, what is shown before them, and what their trading gives."""
 
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PanelFactory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skfolio.model_selection import WalkForward
@@ -167,7 +167,7 @@ def vars_of(panel: MarketPanel) -> dict[str, Any]:
     return {name: getattr(panel, name) for name in panel.__dataclass_fields__}
 
 
-def test_a_year_is_traded_from_cash_at_the_costs_and_at_twice_the_costs(make_panel: PanelFactory) -> None:
+def test_a_year_is_traded_from_cash_at_the_costs_and_at_twice_the_costs(make_panel: Callable[..., MarketPanel]) -> None:
     close = np.full((40, 1), 100.0)
     panel = make_panel(close, costs=AssetCosts.flat(1, 0.01))
     rules = TradingRules.unlimited()
