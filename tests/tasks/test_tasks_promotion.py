@@ -42,7 +42,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Night]:
         {
             "home": tmp_path_factory.mktemp("promotion") / "home",
             "run": {"asset_classes": ["etfs"]},
-            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2020-07-01"}},
+            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2019-07-01"}},
             "windows": {"held_out_days": 90, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
             "features": {"macro": False},
             "promotion": {"min_history": 252},
