@@ -44,7 +44,9 @@ def print_gate(summaries: Sequence[Summary], as_json: bool) -> None:
 
 def _takeovers(summaries: Sequence[Summary]) -> Table:
     """Where a lane is truly better, by that lane."""
-    table = _headed("Takeovers within sessions (95 % interval)", *(f"≤ {days}" for days in HORIZONS), "median")
+    table = _headed(
+        "Takeovers within sessions (95 % interval)", "worlds", *(f"≤ {days}" for days in HORIZONS), "median"
+    )
     for summary in summaries:
         rates = [_rate(summary.promoted[days]) for days in HORIZONS]
         table.add_row(summary.scenario.name, f"{summary.wrong.worlds:,}", *rates, _number(summary.median_session))
@@ -58,7 +60,6 @@ def _aftermath(summaries: Sequence[Summary]) -> Table:
     for summary in summaries:
         table.add_row(
             summary.scenario.name,
-            f"{summary.wrong.worlds:,}",
             _rate(summary.confirmed[252]),
             _rate(summary.confirmed[504]),
             _rate(summary.wrong),
@@ -70,8 +71,8 @@ def _aftermath(summaries: Sequence[Summary]) -> Table:
 
 def _headed(title: str, *columns: str) -> Table:
     table = Table(title=title)
-    table.add_column("scenario")
-    for column in ("worlds", *columns):
+    table.add_column("scenario", no_wrap=True, min_width=max(map(len, SCENARIOS)))
+    for column in columns:
         table.add_column(column, justify="right")
     return table
 
