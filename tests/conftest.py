@@ -3,6 +3,8 @@
 import pytest
 
 
+# First: xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of a file share its fixtures; the README's first night is shared by those of several files."""
     for item in items:
