@@ -53,7 +53,7 @@ contracts: $(STAMP) ## Import contracts (import-linter)
 	$(BIN)/lint-imports
 
 # Longest folders first, so that no process ends long after the others; tests/conftest.py says what shares a process.
-SIDE_BY_SIDE := --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := --dist loadscope --no-loadscope-reorder
 
 test-fast: $(STAMP) ## Fast tests
 	$(BIN)/pytest -m "not slow" -n 2 $(SIDE_BY_SIDE) tests/training tests/evaluation tests

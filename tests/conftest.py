@@ -1,15 +1,22 @@
 """Which tests share a process, where several run side by side."""
 
-from collections.abc import Generator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# These look at the night that the README begins with: it is run once for all of them.
+_FIRST_NIGHT = tuple(f"tests/flows/test_flows_{name}.py" for name in ("cli", "night", "readme"))
 
 
-# A wrapper comes before every other hook: xdist reads the groups in its own.
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """The tests of a file share its fixtures; the README's first night is shared by those of several files."""
-    for item in items:
-        shared = "first_night" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("first-night" if shared else item.nodeid.partition("::")[0]))
-    return (yield)
+class ByFile(LoadScopeScheduling):
+    """The tests of a file share a process, for they share its fixtures; so do the files of the first night."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "first night" if file in _FIRST_NIGHT else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """xdist's own ``--dist loadgroup`` names groups in node ids, which pytest 9 lets nobody change."""
+    return ByFile(config, log)
