@@ -102,8 +102,8 @@ def _drift_of(name: str, training: tuple[Any, BoolArray], recent: tuple[Any, Boo
 
 def _shares(counts: FloatArray, used: BoolArray) -> FloatArray:
     total = counts.sum(-1, keepdims=True)
-    smoothed = np.where(used, counts + 0.5, 1.0) / (total + 0.5 * used.sum(-1, keepdims=True))
-    return np.asarray(np.where(total > 0, smoothed, np.nan))
+    known = np.where(total > 0, total + 0.5 * used.sum(-1, keepdims=True), np.nan)
+    return np.asarray(np.where(used, counts + 0.5, 1.0) / known)
 
 
 def _edges(values: FloatArray) -> FloatArray:
