@@ -5,10 +5,11 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.fan_out import conclude
+from tasks.markets import with_market
 from tasks.night import Night
 from tasks.stage import StageResult
 from tasks.training import training_cluster
-from tasks.walk_forward import STAGE, agents_with_market, walk_forward_agent
+from tasks.walk_forward import STAGE, walk_forward_agent
 
 
 @flow(
@@ -20,6 +21,6 @@ from tasks.walk_forward import STAGE, agents_with_market, walk_forward_agent
 )
 def walk_forward(night: Night) -> State[StageResult]:
     """One task per class agent; without ``walk_forward.enabled`` none."""
-    agents = agents_with_market(night) if night.settings.walk_forward.enabled else []
+    agents = with_market(night, night.agents) if night.settings.walk_forward.enabled else []
     with training_cluster(night):
         return conclude(night, STAGE, {agent: walk_forward_agent.submit(night, agent) for agent in agents})

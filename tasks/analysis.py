@@ -1,6 +1,5 @@
 """Stores how robust the night's held-out results are, and where they came from."""
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from tasks.backtest import STAGE as BACKTEST
 from tasks.backtest import BacktestReceipt
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt, load_bars
-from tasks.markets import agent_market, rules_for
+from tasks.markets import agent_market, class_of, rules_for
 from tasks.meta import Books, candidate_books
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
@@ -19,9 +18,10 @@ from tasks.receipts import finished, once
 from tasks.retries import stage_task
 from tasks.tracking import load_champion
 from tasks.trials import CANDIDATE, CHAMPION, book_rules, trained_candidate
-from wealtharena.agents.specs import AGENTS, META_AGENT
+from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import MarketPanel, TableRef
 from wealtharena.core.errors import ModelIntegrityError, PipelineError
+from wealtharena.core.numbers import number_or_none
 from wealtharena.evaluation.attribution import attribute
 from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.evaluation.monte_carlo import (
@@ -38,6 +38,7 @@ from wealtharena.evaluation.monte_carlo import (
 from wealtharena.evaluation.strategies import combined_targets
 from wealtharena.evaluation.windows import Window
 from wealtharena.execution import TradingRules
+from wealtharena.markets import joined_symbol
 from wealtharena.serving.bundle import checkpoint_ref
 from wealtharena.serving.model import ServedModel
 from wealtharena.serving.signals import with_features
@@ -167,18 +168,17 @@ def _analyse(night: Night, agent: str, strategy: str, model: ServedModel) -> Ana
         lag_loss=found.lag_loss,
         contributions={name: dict(values) for name, values in parts.dimensions.items()},
         exposures={
-            name: (exposure.beta, _defined(exposure.standard_error))
+            name: (exposure.beta, number_or_none(exposure.standard_error))
             for name, exposure in parts.factors.exposures.items()
         },
-        alpha=_defined(parts.factors.alpha),
-        alpha_standard_error=_defined(parts.factors.alpha_standard_error),
+        alpha=number_or_none(parts.factors.alpha),
+        alpha_standard_error=number_or_none(parts.factors.alpha_standard_error),
         notes=_notes(found, settings.analysis.max_lag_loss),
     )
 
 
 def _class_account(night: Night, agent: str, model: ServedModel) -> _Subject:
-    market, asset_class = agent_market(night, agent), AGENTS[agent].asset_class
-    assert asset_class is not None  # noqa: S101 - agent_market refuses the meta-agent
+    market, asset_class = agent_market(night, agent), class_of(agent)
     panel, window, rules = market.panel, market.windows.held_out, rules_for(night, model)
     strategy: FrozenPolicy | FrozenRule = (
         FrozenRule(BASELINES[model.card.baseline])
@@ -198,19 +198,18 @@ def _book(night: Night, model: ServedModel) -> _Subject:
     Its agents see their own markets, so it fits no resampled one.
     """
     books = candidate_books(night)
-    span = (first_row(books.strategies, books.held_out_start), len(books.strategies.dates))
     rules = TradingRules.from_settings(night.settings, META_AGENT)
-    shares = backtest_model(model, books.strategies, span, rules, META_AGENT)
+    shares = backtest_model(model, books.strategies, books.window, rules, META_AGENT)
     targets = combined_targets(np.nan_to_num(shares.target_weights), shares.dates, books.paths, books.joined)
     window = (first_row(books.joined, books.held_out_start), len(books.joined.dates))
     return _Subject(FrozenTargets(targets), books.joined, window, book_rules(night), None, _classes(books))
 
 
 def _classes(books: Books) -> dict[str, str]:
-    """Agent of each symbol of the joined market, which writes the agent before a symbol that two of them have."""
+    """Agent of each symbol of the joined market."""
     joined = set(books.joined.symbols)
     return {
-        name if (name := f"{agent}:{symbol}") in joined else symbol: agent
+        joined_symbol(agent, symbol, joined): agent
         for agent, market in books.markets.items()
         for symbol in market.panel.symbols
     }
@@ -218,7 +217,9 @@ def _classes(books: Books) -> dict[str, str]:
 
 def _quantiles(found: Robustness) -> dict[str, dict[str, float | None]]:
     return {
-        f"{item.method}.{figure}": {f"{level:.2f}": _defined(value) for level, value in item.quantiles(figure).items()}
+        f"{item.method}.{figure}": {
+            f"{level:.2f}": number_or_none(value) for level, value in item.quantiles(figure).items()
+        }
         for item in found.simulations
         if item.equity is not None
         for figure in _QUANTILES_OF
@@ -232,7 +233,3 @@ def _notes(found: Robustness, max_lag_loss: float) -> tuple[str, ...]:
         f"a session's delay costs {found.lag_loss:.0%} of the return above cash, more than {max_lag_loss:.0%}: the "
         "result may rest on fills that nobody could have had",
     )
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
-from tasks.markets import Market, agent_market, rules_for
+from tasks.markets import Market, agent_market, rules_for, with_market
 from tasks.night import Night
 from tasks.paper_accounts import CHAMPION_LANE, paper_sessions
 from tasks.progress import ProgressEvent, tell
@@ -21,6 +21,7 @@ from wealtharena.agents.specs import AGENTS
 from wealtharena.core import TableRef
 from wealtharena.core.errors import DataWindowError, PipelineError
 from wealtharena.core.hashing import hash_arrays
+from wealtharena.core.numbers import number_or_none
 from wealtharena.core.panel import FloatArray
 from wealtharena.evaluation.drift import feature_drift, position_drift
 from wealtharena.promotion.e_process import log_e_process, surprises
@@ -75,12 +76,7 @@ class DriftReceipt:
 
 def agents_to_watch(night: Night) -> list[str]:
     """Class agents with features and a champion."""
-    ready = finished(night, FEATURES, FeaturesReceipt)
-    return [
-        name
-        for name in night.agents
-        if str(AGENTS[name].asset_class) in ready and champion_version(night, name) is not None
-    ]
+    return [name for name in with_market(night, night.agents) if champion_version(night, name) is not None]
 
 
 @stage_task("watch-drift", "drift {agent}")
@@ -146,7 +142,7 @@ def _features(model: ServedModel, market: Market, limits: DriftSettings) -> Iter
             f"{limits.sessions} sessions (alarm from {limits.large_psi:g}; such spans of the training window mostly "
             f"have at most {drift.usual:.2f})"
         )
-        yield DriftFigure("features", drift.name, _defined(drift.index), limits.large_psi, alarm, text)
+        yield DriftFigure("features", drift.name, number_or_none(drift.index), limits.large_psi, alarm, text)
 
 
 def _positions(night: Night, model: ServedModel, market: Market, limits: DriftSettings) -> Iterator[DriftFigure]:
@@ -163,7 +159,7 @@ def _positions(night: Night, model: ServedModel, market: Market, limits: DriftSe
             f"{drift.usual:.3f} on average: {drift.deviations:.1f} standard deviations apart (alarm from "
             f"{limits.deviations:g})"
         )
-        yield DriftFigure("positions", drift.name, _defined(drift.deviations), limits.deviations, alarm, text)
+        yield DriftFigure("positions", drift.name, number_or_none(drift.deviations), limits.deviations, alarm, text)
 
 
 def _performance(excess: FloatArray, limits: DriftSettings) -> Iterator[DriftFigure]:
@@ -177,7 +173,7 @@ def _performance(excess: FloatArray, limits: DriftSettings) -> Iterator[DriftFig
         f"evidence against earning more than cash is {math.exp(min(against, 700.0)):.2f} after {len(excess)} sessions "
         f"on paper (alarm from {limits.evidence:g})"
     )
-    yield DriftFigure("performance", "against_cash", _defined(against), threshold, alarm, text)
+    yield DriftFigure("performance", "against_cash", number_or_none(against), threshold, alarm, text)
 
 
 def _excess_returns(night: Night, agent: str) -> FloatArray:
@@ -190,7 +186,3 @@ def _excess_returns(night: Night, agent: str) -> FloatArray:
 def _store(night: Night, agent: str, figures: list[DriftFigure]) -> TableRef:
     rows = [{"night": night.night_id, "agent": agent, **asdict(figure)} for figure in figures]
     return night.warehouse.write(TABLE, pa.Table.from_pylist(rows, TABLES[TABLE].schema), f"{night.night_id}/{agent}")
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None

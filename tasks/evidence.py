@@ -17,7 +17,7 @@ from tasks.trials import CHAMPION, Trials, candidate_receipts, strategy_of
 from tasks.walk_forward import RETURNS
 from wealtharena.agents.lanes import Lane, baseline_lane, policy_lanes
 from wealtharena.agents.specs import META_AGENT
-from wealtharena.promotion import Champion, GateInputs, Kind, LaneInputs, Look, Record, State, TrialCount
+from wealtharena.promotion import Champion, GateInputs, Kind, LaneInputs, Look, Record, State
 from wealtharena.promotion.similarity import position_similarity
 from wealtharena.tracking import ModelVersionInfo
 
@@ -29,11 +29,12 @@ SINCE, BEFORE, CHALLENGED = "serving_since", "serving_before", "serving_challeng
 def gate_inputs(night: Night, agent: str, trials: Trials) -> GateInputs:
     """Everything that the gate knows of an agent tonight; nothing of a session after the night's."""
     champion = _champion(night, agent, trials)
-    lanes = _lanes(night, agent, trials)
+    histories = _meta_histories(night, trials) if agent == META_AGENT else _histories(night, agent)
+    paper = _paper(night, agent)
+    lanes = _lanes(night, agent, trials, histories, paper)
     known = {lane.lane_id for lane in lanes}
     if champion is not None and champion.lane_id not in known:
-        lanes.append(_retired(night, agent, champion))
-    counted = trials_of(night.warehouse, agent)
+        lanes.append(_retired(champion, histories, paper))
     return GateInputs(
         agent=agent,
         own_lane=policy_lanes(night.settings, agent)[0].lane_id,
@@ -41,14 +42,14 @@ def gate_inputs(night: Night, agent: str, trials: Trials) -> GateInputs:
         lanes=tuple(lanes),
         champion=champion,
         looks=_looks(night, agent),
-        trials=TrialCount(counted.number, counted.variance),
+        trials=trials_of(night.warehouse, agent),
         seed=night.settings.seed,
     )
 
 
-def _lanes(night: Night, agent: str, trials: Trials) -> list[LaneInputs]:
-    histories = _meta_histories(night, trials) if agent == META_AGENT else _histories(night, agent)
-    paper = _paper(night, agent)
+def _lanes(
+    night: Night, agent: str, trials: Trials, histories: Mapping[str, Record], paper: Mapping[str, Record]
+) -> list[LaneInputs]:
     trained = candidate_receipts(night)
     rules = [baseline_lane(agent, name) for name in trials.baselines]
     return [
@@ -81,14 +82,14 @@ def _lane(
     )
 
 
-def _retired(night: Night, agent: str, champion: Champion) -> LaneInputs:
+def _retired(champion: Champion, histories: Mapping[str, Record], paper: Mapping[str, Record]) -> LaneInputs:
     """A champion whose recipe is no longer trained: its record goes on in the account that follows the signals."""
     return LaneInputs(
         lane_id=champion.lane_id,
         name=champion.name,
         kind=champion.card.kind if champion.card else Kind.POLICY,
-        history=_histories(night, agent).get(champion.lane_id, Record.none()),
-        paper=_paper(night, agent).get(CHAMPION_LANE, Record.none()),
+        history=histories.get(champion.lane_id, Record.none()),
+        paper=paper.get(CHAMPION_LANE, Record.none()),
     )
 
 

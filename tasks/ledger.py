@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +16,7 @@ import pyarrow as pa
 from tasks.night import Night
 from warehouse import Warehouse
 from wealtharena.agents.lanes import Lane
+from wealtharena.promotion.inputs import TrialCount
 from wealtharena.promotion.score_card import ScoreCard
 from wealtharena.training.selection import SeedOutcome
 
@@ -70,18 +70,6 @@ class Trial:
     sharpe: float
     skewness: float = math.nan
     kurtosis: float = math.nan
-
-
-class TrialCount(NamedTuple):
-    """What a deflated Sharpe ratio asks of the ledger.
-
-    Attributes:
-        number: trials, see ``trials_of``.
-        variance: of their Sharpe ratios per session, with n - 1; NaN with fewer than two that are defined.
-    """
-
-    number: int
-    variance: float
 
 
 def append_trials(warehouse: Warehouse, trials: Sequence[Trial]) -> None:

@@ -1,5 +1,6 @@
 """Markets of a night and their windows: what trainings, backtests and signals read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tasks.features import STAGE as FEATURES
@@ -8,6 +9,7 @@ from tasks.night import Night
 from tasks.receipts import finished
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core import MarketPanel, TableRef
+from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import SettingsError
 from wealtharena.evaluation.windows import Windows, split_windows
 from wealtharena.execution import TradingRules
@@ -35,14 +37,39 @@ def agent_market(night: Night, lane: str) -> Market:
 
     Raises:
         DataWindowError: too few sessions for the windows.
+        SettingsError: it is the meta-agent.
     """
     agent = night.settings.agent_of(lane)
+    panel = agent_panel(night, agent)
+    windows = split_windows(panel, night.settings.windows, agent)
+    return Market(panel, windows, TradingRules.from_settings(night.settings, lane))
+
+
+def agent_panel(night: Night, agent: str) -> MarketPanel:
+    """The whole history of a class agent's market up to ``as_of``.
+
+    Raises:
+        SettingsError: it is the meta-agent.
+    """
+    return load_panel(night, class_of(agent))
+
+
+def class_of(agent: str) -> AssetClass:
+    """Asset class of a class agent.
+
+    Raises:
+        SettingsError: it is the meta-agent.
+    """
     asset_class = AGENTS[agent].asset_class
     if asset_class is None:
         raise SettingsError(f"{agent} trades the agents' books, not a market of its own")
-    panel = load_panel(night, asset_class)
-    windows = split_windows(panel, night.settings.windows, agent)
-    return Market(panel, windows, TradingRules.from_settings(night.settings, lane))
+    return asset_class
+
+
+def with_market(night: Night, agents: Iterable[str]) -> list[str]:
+    """Those of some class agents whose class has features tonight."""
+    ready = finished(night, FEATURES, FeaturesReceipt)
+    return [agent for agent in agents if str(class_of(agent)) in ready]
 
 
 def annualisation_of(night: Night, agent: str) -> int:

@@ -6,18 +6,16 @@ from datetime import date
 
 import numpy as np
 
-from tasks.features import STAGE as FEATURES
-from tasks.features import FeaturesReceipt
-from tasks.markets import Market, agent_market, rules_for
+from tasks.markets import Market, agent_market, rules_for, with_market
 from tasks.night import Night
-from tasks.receipts import finished, finished_or_empty
+from tasks.receipts import finished_or_empty
 from tasks.retries import stage_task
 from tasks.tracking import load_champion
 from tasks.training import STAGE as TRAIN
 from tasks.training import STAGE_META as STAGE
 from tasks.training import TrainingReceipt, candidate, train_once
 from wealtharena.agents.lanes import policy_lanes
-from wealtharena.agents.specs import AGENTS, META_AGENT
+from wealtharena.agents.specs import META_AGENT
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import PipelineError
 from wealtharena.evaluation.backtest import BacktestResult, backtest_weights
@@ -33,7 +31,6 @@ from wealtharena.training.allocator import split_strategies
 __all__ = [
     "STAGE",
     "Books",
-    "agents_with_market",
     "candidate_books",
     "champion_books",
     "next_book",
@@ -84,14 +81,14 @@ def candidate_books(night: Night) -> Books:
     trained = finished_or_empty(night, TRAIN, TrainingReceipt)
     models = {
         agent: candidate(trained[agent]) if agent in trained else load_champion(night, agent)
-        for agent in agents_with_market(night)
+        for agent in with_market(night, night.traded)
     }
     return _books(night, models)
 
 
 def champion_books(night: Night) -> Books:
     """Books of the agents in service."""
-    return _books(night, {agent: load_champion(night, agent) for agent in agents_with_market(night)})
+    return _books(night, {agent: load_champion(night, agent) for agent in with_market(night, night.traded)})
 
 
 def next_shares(model: ServedModel, books: Books, rules: TradingRules) -> tuple[list[float], BacktestResult]:
@@ -117,12 +114,6 @@ def next_book(shares: Sequence[float], books: Books) -> dict[tuple[str, str], fl
         for agent, model in books.models.items()
     }
     return combined_book(shares, own)
-
-
-def agents_with_market(night: Night) -> list[str]:
-    """Agents that the combined book may hold: those whose class has features."""
-    ready = finished(night, FEATURES, FeaturesReceipt)
-    return [agent for agent in night.traded if str(AGENTS[agent].asset_class) in ready]
 
 
 def _books(night: Night, found: dict[str, ServedModel | None]) -> Books:

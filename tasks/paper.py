@@ -1,6 +1,5 @@
 """Lets every lane trade on paper from the night that it exists: what it earns from then on is evidence nobody chose."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,10 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from tasks.features import STAGE as FEATURES
-from tasks.features import FeaturesReceipt, load_panel
+from tasks.markets import agent_panel, with_market
 from tasks.meta import STAGE as TRAIN_META
-from tasks.meta import Books, agents_with_market, champion_books, next_book, next_shares, rule_shares
+from tasks.meta import Books, champion_books, next_book, next_shares, rule_shares
 from tasks.night import Night
 from tasks.paper_accounts import (
     CHAMPION_LANE,
@@ -22,7 +20,7 @@ from tasks.paper_accounts import (
     replacing,
 )
 from tasks.progress import ProgressEvent, tell
-from tasks.receipts import finished, finished_up_to, record
+from tasks.receipts import finished_up_to, record
 from tasks.retries import stage_task
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt, candidate
@@ -31,6 +29,7 @@ from wealtharena.agents.lanes import Lane, baseline_lane, policy_lanes
 from wealtharena.agents.specs import AGENTS, META_AGENT
 from wealtharena.core import MarketPanel
 from wealtharena.core.errors import WealthArenaError
+from wealtharena.core.numbers import number_or_none
 from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.evaluation.baselines import BASELINES, baselines_of
 from wealtharena.execution import TradingRules
@@ -109,18 +108,10 @@ class _Trader:
     bundle_hash: str = ""
 
 
-def agents_to_trade(night: Night) -> list[str]:
-    """Agents whose class has features."""
-    ready = finished(night, FEATURES, FeaturesReceipt)
-    return [name for name in night.agents if str(AGENTS[name].asset_class) in ready]
-
-
 @stage_task("trade-on-paper", "paper {agent}")
 def trade_agent(night: Night, agent: str) -> PaperReceipt:
     """Takes every account of an agent's market to the night's last session, and records what its lane decides there."""
-    asset_class = AGENTS[agent].asset_class
-    assert asset_class is not None  # noqa: S101 - agents_to_trade names class agents only
-    panel = load_panel(night, asset_class)
+    panel = agent_panel(night, agent)
     return _trade(night, agent, panel, *_traders(night, agent, panel))
 
 
@@ -191,10 +182,8 @@ def _policy_or_reason(night: Night, lane: Lane) -> tuple[ServedModel | None, str
 def _joined_market(night: Night) -> MarketPanel:
     """The markets of all agents as one, with symbols as in the combined book: ``agent/symbol``."""
     panels = {}
-    for agent in agents_with_market(night):
-        asset_class = AGENTS[agent].asset_class
-        assert asset_class is not None  # noqa: S101 - the combined book is of class agents
-        panel = load_panel(night, asset_class)
+    for agent in with_market(night, night.traded):
+        panel = agent_panel(night, agent)
         panels[agent] = replace(panel, symbols=tuple(f"{agent}/{symbol}" for symbol in panel.symbols))
     return join_panels(panels)
 
@@ -317,14 +306,10 @@ def _account(lane: Lane, step: _Step, annualisation: int) -> PaperAccount:
         lane_id=lane.lane_id,
         since=step.sessions.dates[0].astype(object) if did.sessions else None,
         sessions=did.sessions,
-        total_return=_defined(did.total_return),
-        sharpe=_defined(did.sharpe),
-        sharpe_standard_error=_defined(did.sharpe_standard_error),
-        max_drawdown=_defined(did.max_drawdown),
+        total_return=number_or_none(did.total_return),
+        sharpe=number_or_none(did.sharpe),
+        sharpe_standard_error=number_or_none(did.sharpe_standard_error),
+        max_drawdown=number_or_none(did.max_drawdown),
         last_orders=newest.as_of,
         new_sessions=len(step.added.dates),
     )
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -167,9 +167,10 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
     decided_by = "gate"
     if decision.needs_approval:
         decision, decided_by = _answered(night, inputs, decision)
-    own = candidate_receipts(night).get(agent)
+    trained = candidate_receipts(night)
+    own = trained.get(agent)
     salt = night.run_id if night.force else ""
-    bundles = sorted(receipt.checkpoint.bundle_hash for receipt in candidate_receipts(night).values())
+    bundles = sorted(receipt.checkpoint.bundle_hash for receipt in trained.values())
     return DecisionReceipt(
         agent=agent,
         decision_id=hash_json([night.night_id, agent, bundles, salt])[:16],

@@ -1,8 +1,7 @@
 """Trains the lanes of the night's agents in Ray, each with several seeds; what the best became is a verified bundle."""
 
-import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
 from tasks.ledger import append_trials, seed_trials
-from tasks.markets import agent_market, tables_behind
+from tasks.markets import agent_market, class_of, tables_behind, with_market
 from tasks.night import Night
 from tasks.receipts import finished, once
 from tasks.retries import stage_task
@@ -23,6 +22,7 @@ from wealtharena.agents.lanes import Lane, policy_lanes
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core import CheckpointRef, MarketPanel
 from wealtharena.core.errors import ModelIntegrityError, TrainingError, WealthArenaError
+from wealtharena.core.numbers import number_or_none
 from wealtharena.evaluation.windows import window_dates
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.serving.bundle import verify_bundle
@@ -110,8 +110,8 @@ def training_cluster(night: Night) -> Iterator[None]:
 def lanes_to_train(night: Night) -> list[Lane]:
     """Lanes of the agents whose class has features, the longest training first so that none ends alone."""
     ready = finished(night, FEATURES, FeaturesReceipt)
-    agents = [name for name in night.agents if str(AGENTS[name].asset_class) in ready]
-    symbols = {name: ready[str(AGENTS[name].asset_class)].symbols for name in agents}
+    agents = with_market(night, night.agents)
+    symbols = {name: ready[str(class_of(name))].symbols for name in agents}
     lanes = [lane for agent in agents for lane in policy_lanes(night.settings, agent)]
     return sorted(lanes, key=lambda lane: -expected_cost(night.settings.recipe_of(lane.name), symbols[lane.agent]))
 
@@ -180,6 +180,29 @@ def train_in_turn(job: TrainingJob, on_progress: OnProgress | None = None) -> Tr
         return submit_training(job, on_progress)
 
 
+def settled(
+    trainings: Mapping[Future[TrainingResult], int],
+) -> tuple[dict[int, TrainingResult], dict[int, str]]:
+    """By seed: the trainings that ended well, and why the others did not; waits for all of them.
+
+    Raises:
+        TrainingError: none ended well.
+    """
+    ended: dict[int, TrainingResult] = {}
+    failures: dict[int, str] = {}
+    for future, seed in trainings.items():
+        error = future.exception()
+        if error is None:
+            ended[seed] = future.result()
+        elif isinstance(error, WealthArenaError):
+            failures[seed] = str(error)
+        else:
+            raise error
+    if not ended:
+        raise TrainingError("; ".join(dict.fromkeys(failures.values())))
+    return ended, failures
+
+
 def candidate(receipt: TrainingReceipt) -> ServedModel:
     """The verified model of a night's training."""
     return load_model(Path(receipt.checkpoint.uri), f"v{receipt.version}", receipt.checkpoint.bundle_hash)
@@ -215,8 +238,8 @@ def _train(night: Night, lane: Lane, job: TrainingJob, dates: dict[str, Any]) ->
         mlflow_run_id=run_id,
         algorithm=str(job.recipe.algorithm),
         weights_hash=best.weights_hash,
-        validation_sharpe=_defined(best.validation_sharpe),
-        final_reward=_defined(best.final_reward),
+        validation_sharpe=number_or_none(best.validation_sharpe),
+        final_reward=number_or_none(best.final_reward),
         seconds=best.seconds,
         seeds=outcomes,
         notes=(*notes, *_cold_starts(results), *(item.failure for item in outcomes if item.failure)),
@@ -238,24 +261,16 @@ def _train_seeds(
         for job in jobs:
             trainings[pool.submit(train_in_turn, job, watch.hear)] = job.seed
         watch.follow(trainings)
-    results: list[TrainingResult] = []
-    outcomes: list[SeedOutcome] = []
-    for future, seed in trainings.items():
-        error = future.exception()
-        if error is None:
-            results.append(future.result())
-            outcomes.append(_outcome(results[-1]))
-        elif isinstance(error, WealthArenaError):
-            outcomes.append(SeedOutcome(seed, failure=str(error)))
-        else:
-            raise error
-    if not results:
-        raise TrainingError("; ".join(dict.fromkeys(item.failure for item in outcomes)))
-    return results, tuple(outcomes)
+    ended, failures = settled(trainings)
+    outcomes = [
+        _outcome(ended[seed]) if seed in ended else SeedOutcome(seed, failure=failures[seed])
+        for seed in trainings.values()
+    ]
+    return list(ended.values()), tuple(outcomes)
 
 
 def _outcome(result: TrainingResult) -> SeedOutcome:
-    scores = _defined(result.validation_sharpe), _defined(result.final_reward)
+    scores = number_or_none(result.validation_sharpe), number_or_none(result.final_reward)
     return SeedOutcome(result.seed, *scores, attempts=result.attempts)
 
 
@@ -295,10 +310,6 @@ def _spread(outcomes: Sequence[SeedOutcome]) -> dict[str, float]:
     """Over the seeds; NaN where it is undefined."""
     spread = spread_of(outcome.validation_sharpe for outcome in outcomes)
     return {"validation_sharpe_mean": spread.mean, "validation_sharpe_deviation": spread.deviation}
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _write_bundle(

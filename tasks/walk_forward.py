@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 
 from tasks.features import STAGE as FEATURES
-from tasks.features import FeaturesReceipt, load_panel
+from tasks.features import FeaturesReceipt
+from tasks.markets import agent_panel
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
 from tasks.receipts import finished, finished_or_empty, once
 from tasks.retries import stage_task
-from tasks.training import train_in_turn
+from tasks.training import settled, train_in_turn
 from wealtharena.agents.lanes import Lane, baseline_lane, policy_lanes
 from wealtharena.agents.specs import AGENTS
 from wealtharena.core import MarketPanel
@@ -85,12 +86,6 @@ class _Piece:
         return f"{self.lane.name} {self.fold.name}"
 
 
-def agents_with_market(night: Night) -> list[str]:
-    """Class agents of the night whose class has features."""
-    ready = finished(night, FEATURES, FeaturesReceipt)
-    return [name for name in night.agents if str(AGENTS[name].asset_class) in ready]
-
-
 @stage_task("walk-forward-agent", "walk forward {agent}")
 def walk_forward_agent(night: Night, agent: str) -> WalkForwardReceipt:
     """Trains and trades the years that an agent's lanes lack, and compares their histories with the baselines'.
@@ -123,9 +118,7 @@ def histories(night: Night, agent: str) -> dict[str, OutOfSample]:
 
 
 def _walk(night: Night, agent: str) -> WalkForwardReceipt:
-    asset_class = AGENTS[agent].asset_class
-    assert asset_class is not None  # noqa: S101 - agents_with_market names class agents only
-    panel = load_panel(night, asset_class)
+    panel = agent_panel(night, agent)
     folds = yearly_folds(panel, night.settings.windows, night.settings.walk_forward)
     if not folds:
         least = night.settings.windows.min_train_days
@@ -235,14 +228,9 @@ def _train(jobs: Sequence[TrainingJob], hear: Callable[[TrainingProgress], None]
         TrainingError: none did.
     """
     with ThreadPoolExecutor(len(jobs), thread_name_prefix="fold-seed") as pool:
-        trainings = [pool.submit(train_in_turn, job, hear) for job in jobs]
-    errors = [error for training in trainings if (error := training.exception()) is not None]
-    for error in errors:
-        if not isinstance(error, WealthArenaError):
-            raise error
-    if len(errors) == len(trainings):
-        raise TrainingError("; ".join(dict.fromkeys(map(str, errors))))
-    return [training.result() for training in trainings if training.exception() is None]
+        trainings = {pool.submit(train_in_turn, job, hear): job.seed for job in jobs}
+    ended, _ = settled(trainings)
+    return list(ended.values())
 
 
 def _trade(piece: _Piece, panel: MarketPanel, job: TrainingJob, best: TrainingResult) -> OutOfSample:

@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -107,5 +108,13 @@ def post(console: Console, path: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(  # noqa: S310 an address of this machine
         console.api_url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request) as response:  # noqa: S310
-        return json.loads(response.read())
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request) as response:  # noqa: S310
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            # The server's SQLite is locked while others write: one asks again, as Prefect's own client does.
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)

@@ -8,8 +8,9 @@ import pytest
 from tasks.baselines import register_baseline
 from tasks.collection import collect_class
 from tasks.features import compute_class_features
+from tasks.markets import with_market
 from tasks.night import Night
-from tasks.paper import PaperReceipt, agents_to_trade, trade_agent, trade_meta
+from tasks.paper import PaperReceipt, trade_agent, trade_meta
 from tasks.paper_accounts import CHAMPION_LANE, paper_sessions
 from tasks.signals import agents_to_signal, signal_agent, signal_meta
 from wealtharena.evaluation.baselines import baselines_of
@@ -42,7 +43,9 @@ def night_of(home: Path, as_of: date) -> Night:
 
 
 def trade(night: Night) -> dict[str, PaperReceipt]:
-    return {agent: trade_agent.fn(night, agent) for agent in agents_to_trade(night)} | {"meta": trade_meta.fn(night)}
+    return {agent: trade_agent.fn(night, agent) for agent in with_market(night, night.agents)} | {
+        "meta": trade_meta.fn(night)
+    }
 
 
 def publish(night: Night) -> None:

@@ -19,7 +19,7 @@ from tasks.receipts import record
 from tasks.signals import signal_agent, signal_meta
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
-from tasks.trials import run_trials, trained_candidate
+from tasks.trials import candidate_receipts, run_trials, trained_candidate
 from wealtharena.agents.lanes import policy_lanes
 from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import ModelIntegrityError, PipelineError
@@ -130,14 +130,21 @@ def test_a_champion_and_the_baselines_trade_the_same_held_out_window(night: Nigh
     assert set(trials.baselines) == OF_ETFS
 
 
+@pytest.fixture(scope="module")
+def earlier(night: Night) -> Night:
+    """The night before, in which the REITs' own lane has a policy: it follows the trend."""
+    before = night.model_copy(update={"as_of": date(2022, 6, 29)})
+    for asset_class in before.asset_classes:
+        collect_class.fn(before, asset_class)
+        compute_class_features.fn(before, asset_class)
+    store_candidate(before, "reits", "time_series_momentum")
+    return before
+
+
 @pytest.mark.usefixtures("champions")
-def test_tonights_candidate_is_scored_beside_the_champion(night: Night) -> None:
-    forced = night.model_copy(update={"as_of": date(2022, 6, 29)})
-    for asset_class in forced.asset_classes:
-        collect_class.fn(forced, asset_class)
-        compute_class_features.fn(forced, asset_class)
-    receipt = store_candidate(forced, "reits", "time_series_momentum")
-    trials = run_trials(forced, "reits")
+def test_tonights_candidate_is_scored_beside_the_champion(night: Night, earlier: Night) -> None:
+    receipt = candidate_receipts(earlier)["reits"]
+    trials = run_trials(earlier, "reits")
     assert_same_account(trials.results["candidate"], trials.results["time_series_momentum"])
     assert trials.candidate is not None
     assert trials.candidate.bundle_hash == receipt.checkpoint.bundle_hash
@@ -147,9 +154,9 @@ def test_tonights_candidate_is_scored_beside_the_champion(night: Night) -> None:
 
 
 @pytest.mark.usefixtures("champions")
-def test_every_lane_is_scored_at_its_costs_and_at_twice_those_and_enters_the_ledger(night: Night) -> None:
-    """After the test above, on its night."""
-    earlier = night.model_copy(update={"as_of": date(2022, 6, 29)})
+def test_every_lane_is_scored_at_its_costs_and_at_twice_those_and_enters_the_ledger(
+    night: Night, earlier: Night
+) -> None:
     store_candidate(earlier, "reits", "equal_weight", lane="reits-small")
     broken = store_candidate(earlier, "reits", "cash", lane="reits-large")
     (Path(broken.checkpoint.uri) / "manifest.json").write_text("{}", encoding="utf-8")

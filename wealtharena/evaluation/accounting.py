@@ -1,10 +1,10 @@
 """What a backtest paid, earned and traded, and where it stands against its limits: as figures and as rows."""
 
-import math
 from collections.abc import Mapping
 
 import pandas as pd
 
+from wealtharena.core.numbers import number_or_none
 from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.execution import monitor, trade_ledger
 
@@ -22,7 +22,7 @@ def account_figures(result: BacktestResult) -> dict[str, float | None]:
     if result.trading is None:
         return {}
     figures = monitor(result.trading.path, result.trading.rules, result.annualisation)
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    return {name: number_or_none(value) for name, value in figures.items()}
 
 
 def account_frame(result: BacktestResult) -> pd.DataFrame:

@@ -1,10 +1,10 @@
 """Backtests as rows of the warehouse's tables."""
 
-import math
 from collections.abc import Mapping
 
 import pandas as pd
 
+from wealtharena.core.numbers import number_or_none
 from wealtharena.evaluation.accounting import account_frame
 from wealtharena.evaluation.backtest import BacktestResult
 
@@ -32,5 +32,4 @@ def metric_rows(results: Mapping[str, BacktestResult], kinds: Mapping[str, str])
 
 def figures(result: BacktestResult) -> dict[str, float | None]:
     """Metrics by name for JSON; None where undefined."""
-    values = {name: float(value) for name, value in result.metrics.as_dict().items()}
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return {name: number_or_none(float(value)) for name, value in result.metrics.as_dict().items()}

@@ -10,6 +10,7 @@ from wealtharena.core.errors import DataWindowError
 from wealtharena.core.panel import AssetCosts, DateArray, Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.evaluation.metrics import drawdowns
+from wealtharena.markets import joined_symbol
 
 _HORIZONS = (5, 21, 63)
 _SHORT, _LONG = 21, 63
@@ -110,9 +111,9 @@ def combined_targets(
 
 
 def _columns(agent: str, symbols: tuple[str, ...], joined: tuple[str, ...]) -> list[int]:
-    """Places of an agent's symbols in a joined panel, which writes ``agent:symbol`` where two agents share a name."""
+    """Places of an agent's symbols in a joined panel."""
     places = {symbol: place for place, symbol in enumerate(joined)}
-    names = [f"{agent}:{symbol}" if f"{agent}:{symbol}" in places else symbol for symbol in symbols]
+    names = [joined_symbol(agent, symbol, places) for symbol in symbols]
     missing = [name for name in names if name not in places]
     if missing:
         raise DataWindowError(f"the joined panel lacks symbols of {agent}: {', '.join(missing)}")

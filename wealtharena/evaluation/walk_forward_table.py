@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wealtharena.core.numbers import number_or_none
 from wealtharena.core.panel import FloatArray
 from wealtharena.evaluation.metrics import annual_return, annual_turnover, max_drawdown, sharpe_ratio
 from wealtharena.evaluation.metrics.observations import is_constant
@@ -140,14 +141,14 @@ def _performance(
         first=str(history.dates[0]),
         last=str(history.dates[-1]),
         sessions=len(history.dates),
-        annual_return=_defined(annual_return(history.returns, annualisation)),
-        annual_return_double_cost=_defined(annual_return(history.returns_double_cost, annualisation)),
+        annual_return=number_or_none(annual_return(history.returns, annualisation)),
+        annual_return_double_cost=number_or_none(annual_return(history.returns_double_cost, annualisation)),
         sharpe=plain,
         sharpe_double_cost=stressed,
-        max_drawdown=_defined(max_drawdown(history.returns)),
-        max_drawdown_double_cost=_defined(max_drawdown(history.returns_double_cost)),
-        annual_turnover=_defined(annual_turnover(history.turnover, annualisation)),
-        annual_cost=_defined(float(history.cost.mean()) * annualisation),
+        max_drawdown=number_or_none(max_drawdown(history.returns)),
+        max_drawdown_double_cost=number_or_none(max_drawdown(history.returns_double_cost)),
+        annual_turnover=number_or_none(annual_turnover(history.turnover, annualisation)),
+        annual_cost=number_or_none(float(history.cost.mean()) * annualisation),
     )
 
 
@@ -203,7 +204,3 @@ def _estimate(value: float, resampled: FloatArray) -> Estimate:
         return Estimate(None, None, None)
     low, high = np.quantile(known, [(1.0 - CONFIDENCE) / 2.0, (1.0 + CONFIDENCE) / 2.0])
     return Estimate(value, float(low), float(high))
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None

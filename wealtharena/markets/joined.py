@@ -1,7 +1,7 @@
 """One panel over several asset classes: the market of the combined book."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,11 @@ def _cash_rate(panels: Mapping[str, MarketPanel], dates: DateArray) -> FloatArra
     for _, panel in sorted(panels.items()):
         joined = np.where(np.isnan(joined), panel.cash_rate_on(dates), joined)
     return joined
+
+
+def joined_symbol(key: str, symbol: str, joined: Container[str]) -> str:
+    """How a joined panel with the symbols ``joined`` calls a symbol of the panel ``key``."""
+    return name if (name := f"{key}:{symbol}") in joined else symbol
 
 
 def _sorted_symbols(panels: Mapping[str, MarketPanel]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -5,7 +5,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from wealtharena.promotion.score_card import Kind, number_or_none
+from wealtharena.core.numbers import number_or_none
+from wealtharena.promotion.score_card import Kind
 from wealtharena.promotion.spending import Look
 from wealtharena.promotion.states import State
 

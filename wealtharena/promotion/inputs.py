@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from wealtharena.core.numbers import number_or_none
 from wealtharena.core.panel import DateArray, FloatArray
-from wealtharena.promotion.score_card import Kind, ScoreCard, number_or_none
+from wealtharena.promotion.score_card import Kind, ScoreCard
 from wealtharena.promotion.spending import Look
 from wealtharena.promotion.states import State
 
@@ -94,11 +95,11 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class TrialCount:
-    """What the ledger tells: reported with the decision.
+    """What the ledger tells, and a deflated Sharpe ratio asks of it: reported with the decision.
 
     Attributes:
-        number: candidates ever scored for the agent.
-        variance: of their Sharpe ratios per session.
+        number: distinct trials ever scored for the agent.
+        variance: of their Sharpe ratios per session, with n - 1; NaN with fewer than two that are defined.
     """
 
     number: int = 0

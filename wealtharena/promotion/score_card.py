@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from wealtharena.core.numbers import number_or_none
 from wealtharena.core.panel import FloatArray
 from wealtharena.evaluation.backtest import BacktestResult
 from wealtharena.evaluation.metrics import Metrics
+from wealtharena.evaluation.ranking import merit
 from wealtharena.settings import RiskSettings
 
 # Targets are computed in floating point; a limit is broken only beyond this.
@@ -53,14 +55,9 @@ class ScoreCard:
 
     @property
     def merit(self) -> float:
-        """What the gate compares: the Sharpe ratio, with cash at 0.
-
-        An account that never moved has 0. One that lost money has at most 0, however its mean return came out:
-        volatility can make a compound loss of a positive mean.
-        """
-        if math.isnan(self.metrics.sharpe):
-            return 0.0
-        return min(self.metrics.sharpe, 0.0) if self.metrics.total_return < 0.0 else self.metrics.sharpe
+        """What the gate compares: ``wealtharena.evaluation.ranking.merit``, and 0 for an account that never moved."""
+        found = merit(self.metrics)
+        return 0.0 if math.isnan(found) else found
 
     def as_record(self) -> dict[str, Any]:
         """JSON-safe summary: no return series, NaN as None."""
@@ -88,11 +85,6 @@ def score(result: BacktestResult, kind: Kind, risk: RiskSettings, bundle_hash: s
         limits_breached=_limits_breached(result.target_weights, risk),
         bundle_hash=bundle_hash,
     )
-
-
-def number_or_none(value: float) -> float | None:
-    """``value`` for JSON, which knows neither NaN nor infinity."""
-    return value if math.isfinite(value) else None
 
 
 def _all_finite(arrays: Collection[FloatArray]) -> bool:

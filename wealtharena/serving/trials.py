@@ -13,6 +13,7 @@ from wealtharena.evaluation.baselines import BASELINES
 from wealtharena.evaluation.strategies import combined_targets
 from wealtharena.evaluation.windows import Window
 from wealtharena.execution import TradingRules, drawdown_state
+from wealtharena.markets import joined_symbol
 from wealtharena.serving.model import ServedModel
 from wealtharena.serving.signals import Holdings, target_weights_for_next_session, with_features
 
@@ -100,9 +101,7 @@ def limited_book(book: Mapping[tuple[str, str], float], path: BacktestResult) ->
         path: of the combined account so far, see ``backtest_book``.
     """
     places = {symbol: place for place, symbol in enumerate(path.symbols)}
-    # A joined panel writes the agent before a symbol that two of them have.
-    names = {(agent, symbol): f"{agent}:{symbol}" for agent, symbol in book}
-    own = {key: places[name if name in places else key[1]] for key, name in names.items()}
+    own = {(agent, symbol): places[joined_symbol(agent, symbol, places)] for agent, symbol in book}
     wanted = np.zeros(len(places))
     for key, place in own.items():
         wanted[place] = book[key]
