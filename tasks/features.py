@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 import pandas as pd
 
@@ -18,6 +19,10 @@ from wealtharena.vendors import MACRO, currency_rates
 
 STAGE = "features"
 _OWN_TABLES = ("coverage", "actions", "instruments")
+
+# Every stage after this one reads the same few markets, several times each.
+_kept: dict[AssetClass, tuple[str, MarketPanel]] = {}
+_loading = {asset_class: Lock() for asset_class in AssetClass}
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,17 @@ def compute_class_features(night: Night, asset_class: AssetClass) -> FeaturesRec
 
 
 def load_panel(night: Night, asset_class: AssetClass) -> MarketPanel:
-    """The panel that this night's features receipt describes."""
+    """The panel that this night's features receipt describes; the last one of each class is kept in memory.
+
+    It must not be written to.
+    """
     receipt = finished(night, STAGE, FeaturesReceipt)[str(asset_class)]
-    features, bars = _read(night, receipt.features), _read(night, receipt.bars)
-    tables = {name: _read_own(night, getattr(receipt, name), asset_class) for name in _OWN_TABLES}
-    macro = None if receipt.macro is None else _read(night, receipt.macro)
-    return _assemble(night, asset_class, features, bars, tables, macro)
+    with _loading[asset_class]:
+        kept = _kept.get(asset_class)
+        if kept is None or kept[0] != receipt.data_version:
+            kept = receipt.data_version, _load(night, asset_class, receipt)
+            _kept[asset_class] = kept
+        return kept[1]
 
 
 def load_bars(night: Night, asset_class: AssetClass) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -85,6 +95,13 @@ def load_bars(night: Night, asset_class: AssetClass) -> tuple[pd.DataFrame, dict
     receipt = finished(night, STAGE, FeaturesReceipt)[str(asset_class)]
     members = _read_own(night, receipt.instruments, asset_class)
     return _read(night, receipt.bars), dict(zip(members["symbol"], members["sector"], strict=True))
+
+
+def _load(night: Night, asset_class: AssetClass, receipt: FeaturesReceipt) -> MarketPanel:
+    features, bars = _read(night, receipt.features), _read(night, receipt.bars)
+    tables = {name: _read_own(night, getattr(receipt, name), asset_class) for name in _OWN_TABLES}
+    macro = None if receipt.macro is None else _read(night, receipt.macro)
+    return _assemble(night, asset_class, features, bars, tables, macro)
 
 
 def _compute(night: Night, asset_class: AssetClass, collected: Mapping[str, CollectionReceipt]) -> FeaturesReceipt:

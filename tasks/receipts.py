@@ -22,6 +22,9 @@ _DAY = len("2026-01-09")  # a night's id begins with it
 logger = logging.getLogger(__name__)
 Receipt = TypeVar("Receipt")
 
+# Building one takes longer than a hundred uses of it.
+_adapters: dict[object, TypeAdapter[Any]] = {}
+
 
 def once(
     night: Night,
@@ -45,7 +48,7 @@ def once(
     """
     inputs_hash = hash_json([__version__, stage, item, inputs])
     stored = None if night.force else _find(night, {"stage": stage, "item": item, "inputs_hash": inputs_hash})
-    receipt = None if stored is None else TypeAdapter(receipt_type).validate_json(stored)
+    receipt = None if stored is None else _adapter(receipt_type).validate_json(stored)
     if receipt is not None and is_intact(receipt):
         logger.info("%s of %s was finished before with the same inputs: nothing to do", stage, item)
     else:
@@ -58,7 +61,7 @@ def record(
     night: Night, stage: str, item: str, receipt: Receipt, receipt_type: type[Receipt], inputs_hash: str = ""
 ) -> None:
     """Keeps the receipt of finished work; without ``inputs_hash`` it is never taken over by another run."""
-    text = json.dumps(TypeAdapter(receipt_type).dump_python(receipt, mode="json"), sort_keys=True)
+    text = json.dumps(_adapter(receipt_type).dump_python(receipt, mode="json"), sort_keys=True)
     _store(night, stage, item, DONE, inputs_hash, text, "")
 
 
@@ -79,7 +82,7 @@ def finished(night: Night, stage: str, receipt_type: type[Receipt]) -> dict[str,
 def finished_or_empty(night: Night, stage: str, receipt_type: type[Receipt]) -> dict[str, Receipt]:
     """As ``finished``, but a stage that finished nothing gives no receipts."""
     rows = _rows(night, {"night": night.night_id, "stage": stage, "status": DONE})
-    return {row["item"]: TypeAdapter(receipt_type).validate_json(row["receipt"]) for row in rows}
+    return {row["item"]: _adapter(receipt_type).validate_json(row["receipt"]) for row in rows}
 
 
 def finished_up_to(night: Night, stage: str, item: str, receipt_type: type[Receipt]) -> list[Receipt]:
@@ -87,7 +90,7 @@ def finished_up_to(night: Night, stage: str, item: str, receipt_type: type[Recei
     rows = _rows(night, {"stage": stage, "item": item, "status": DONE})
     known = [row for row in rows if row["night"][:_DAY] <= night.as_of.isoformat()]
     ordered = sorted(known, key=lambda row: (row["night"][:_DAY], row["finished_at"]))
-    return [TypeAdapter(receipt_type).validate_json(row["receipt"]) for row in ordered]
+    return [_adapter(receipt_type).validate_json(row["receipt"]) for row in ordered]
 
 
 def record_failure(night: Night, stage: str, item: str, message: str) -> None:
@@ -99,6 +102,12 @@ def failures(night: Night) -> dict[tuple[str, str], str]:
     """Reason per stage and item that failed in this night and was not finished since."""
     rows = _rows(night, {"night": night.night_id, "status": FAILED})
     return {(row["stage"], row["item"]): row["message"] for row in rows}
+
+
+def _adapter(receipt_type: type[Receipt]) -> TypeAdapter[Receipt]:
+    if receipt_type not in _adapters:
+        _adapters[receipt_type] = TypeAdapter(receipt_type)
+    return _adapters[receipt_type]
 
 
 def _find(night: Night, where: Mapping[str, str]) -> str | None:

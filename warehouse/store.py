@@ -18,7 +18,15 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from warehouse.changes import grow_rows, merge_where_many_files, replace_rows
-from warehouse.delta import STORAGE_ERRORS, create_table, dataset_of, failure, open_table, refuse_other_columns
+from warehouse.delta import (
+    STORAGE_ERRORS,
+    create_table,
+    dataset_of,
+    failure,
+    is_table,
+    open_table,
+    refuse_other_columns,
+)
 from warehouse.log import read_log
 from warehouse.rows import content_hash, fit_rows, newest_rows, sort_rows
 from warehouse.slices import filter_expression, not_before_expression, partition_filter
@@ -153,7 +161,7 @@ class Warehouse:
 
     def exists(self, table: str) -> bool:
         """Whether the table was ever written to."""
-        return bool(DeltaTable.is_deltatable(str(self._path(_spec(table)))))
+        return is_table(self._path(_spec(table)))
 
     def version(self, table: str) -> int:
         """Latest version of a table.

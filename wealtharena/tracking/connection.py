@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from wealtharena.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_complete: set[str] = set()
+"""Servers and databases that this process has found, or made, complete."""
 
 _NOISY_LOGGERS = ("mlflow.store.db.utils", "alembic")
 
@@ -59,14 +63,18 @@ def connect(settings: Settings) -> "MlflowClient":
         os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow.password.get_secret_value()
     folder = mlflow_folder(settings)
     uri = tracking_uri(settings)
+    if uri in _complete:
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
     with exclusive(folder / "create.lock"):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         # Touches both stores, so that their tables are made before the lock is released.
         client.search_experiments(max_results=1)
         client.search_registered_models(max_results=1)
+    _complete.add(uri)
     return client
 
 
+@cache
 def current_commit() -> str:
     """Git commit of the code that runs; ``""`` outside a checkout."""
     silence()

@@ -36,6 +36,7 @@ PARENT_TAG = "mlflow.parentRunId"
 _SECTIONS_NOT_LOGGED = {"home", "log_level", "mlflow", "prefect"}
 _PARAMS_PER_BATCH = 100
 _METRICS_PER_BATCH = 1_000
+_RUNNING = "RUNNING"
 
 Item = TypeVar("Item")
 
@@ -153,15 +154,18 @@ class Tracker:
             run = self._find(identity)
             if run is None:
                 return str(self.client.create_run(experiment_id, run_name=name, tags=everything).info.run_id)
-            self.client.update_run(run.info.run_id, status="RUNNING")
+            if run.info.status != _RUNNING:
+                self.client.update_run(run.info.run_id, status=_RUNNING)
         run_id = str(run.info.run_id)
-        self.set_tags(run_id, everything)
+        changed = {key: value for key, value in everything.items() if run.data.tags.get(key) != value}
+        if changed:
+            self.set_tags(run_id, changed)
         return run_id
 
     def _find(self, identity: Mapping[str, str]) -> "Run | None":
-        night = identity[NIGHT_TAG]
-        found = self.client.search_runs([self.experiment_id], f"tags.`{NIGHT_TAG}` = '{night}'")
-        return next((run for run in found if all(run.data.tags.get(key) == identity[key] for key in identity)), None)
+        # MLflow loads all figures of every run that it finds: the search names as much as it can.
+        wanted = " AND ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
+        return next(iter(self.client.search_runs([self.experiment_id], wanted, max_results=1)), None)
 
     def _log_points(self, run_id: str, points: Iterable[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
