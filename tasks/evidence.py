@@ -17,9 +17,11 @@ from tasks.trials import CHAMPION, Trials, candidate_receipts, strategy_of
 from tasks.walk_forward import RETURNS
 from wealtharena.agents.lanes import Lane, baseline_lane, policy_lanes
 from wealtharena.agents.specs import META_AGENT
+from wealtharena.core.errors import ModelIntegrityError, RegistryError
 from wealtharena.promotion import Champion, GateInputs, Kind, LaneInputs, Look, Record, State
 from wealtharena.promotion.similarity import position_similarity
-from wealtharena.tracking import ModelVersionInfo
+from wealtharena.serving.bundle import verify_bundle
+from wealtharena.tracking import ModelRegistry, ModelVersionInfo, Tracker
 
 DECISIONS = "out_promotion__decisions"
 SINCE, BEFORE, CHALLENGED = "serving_since", "serving_before", "serving_challenged"
@@ -53,12 +55,13 @@ def _lanes(
     trained = candidate_receipts(night)
     rules = [baseline_lane(agent, name) for name in trials.baselines]
     return [
-        _lane(lane, trials, histories, paper, trained.get(lane.name))
+        _lane(night, lane, trials, histories, paper, trained.get(lane.name))
         for lane in [*policy_lanes(night.settings, agent), *rules]
     ]
 
 
 def _lane(
+    night: Night,
     lane: Lane,
     trials: Trials,
     histories: Mapping[str, Record],
@@ -67,6 +70,9 @@ def _lane(
 ) -> LaneInputs:
     trial = trials.lanes.get(lane.lane_id)
     own, served = trials.results.get(strategy_of(lane)), trials.results.get(CHAMPION)
+    refused = trials.refused.get(lane.lane_id, "")
+    if trained is not None and not refused:
+        refused = _why_it_cannot_serve(night, trained)
     similarity = position_similarity(own.weights, served.weights) if own is not None and served is not None else np.nan
     return LaneInputs(
         lane_id=lane.lane_id,
@@ -77,9 +83,19 @@ def _lane(
         card=trial.card if trial else None,
         card_double_cost=trial.card_double_cost if trial else None,
         version="" if lane.is_baseline or trained is None else trained.version,
-        refused=trials.refused.get(lane.lane_id, ""),
+        refused=refused,
         similarity=similarity,
     )
+
+
+def _why_it_cannot_serve(night: Night, trained: TrainingReceipt) -> str:
+    """What is wrong with the registry's copy, which would serve in place of the checkpoint that was scored."""
+    try:
+        folder = ModelRegistry(Tracker(night.settings)).download(trained.agent, trained.version)
+        verify_bundle(folder, trained.checkpoint.bundle_hash)
+    except (ModelIntegrityError, RegistryError) as error:
+        return str(error)
+    return ""
 
 
 def _retired(champion: Champion, histories: Mapping[str, Record], paper: Mapping[str, Record]) -> LaneInputs:

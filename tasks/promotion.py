@@ -21,9 +21,10 @@ from warehouse import Warehouse
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
 from wealtharena.core.hashing import hash_json
-from wealtharena.promotion import CHANGES, Decision, GateInputs, Kind, Serving, decide, declined
+from wealtharena.promotion import CHANGES, Decision, DecisionOutcome, GateInputs, Kind, Serving, decide, declined
 from wealtharena.settings import Settings, settings_hash
 from wealtharena.tracking import ModelRegistry, Tracker
+from wealtharena.tracking.trail import champions_of
 
 STAGE = "promote"
 EVIDENCE = "out_promotion__evidence"
@@ -167,6 +168,8 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
     decided_by = "gate"
     if decision.needs_approval:
         decision, decided_by = _answered(night, inputs, decision)
+    if decision.outcome is DecisionOutcome.ROLLED_BACK and decision.serving.kind is Kind.POLICY:
+        decision = replace(decision, serving=_as_it_served(night, agent, decision.serving))
     trained = candidate_receipts(night)
     own = trained.get(agent)
     salt = night.run_id if night.force else ""
@@ -201,19 +204,17 @@ def _version_of(night: Night, agent: str, decision: Decision, champion: str) -> 
         return champion if serving.lane_id else ""
     if serving.kind is Kind.BASELINE:
         return register_baseline(night, agent, serving.name)
-    return serving.version or _newest_version(night, agent, serving)
+    return serving.version
 
 
-def _newest_version(night: Night, agent: str, serving: Serving) -> str:
-    """The last policy of a lane that was not trained tonight."""
-    versions = [
-        info
-        for info in ModelRegistry(Tracker(night.settings)).versions(agent)
-        if info.tags.get("lane_id") == serving.lane_id and not info.is_retired
-    ]
-    if not versions:
-        raise PipelineError(f"{agent}: the lane {serving.lane_id} that returns has no version in the registry")
-    return max(versions, key=lambda info: int(info.version)).version
+def _as_it_served(night: Night, agent: str, serving: Serving) -> Serving:
+    """A lane that returns, with its version that served last: no guard has looked at what was trained since."""
+    registry = ModelRegistry(Tracker(night.settings))
+    served = (registry.version(agent, version) for version in reversed(champions_of(registry.history(agent))))
+    for info in served:
+        if info.tags.get("lane_id") == serving.lane_id and not info.is_retired:
+            return replace(serving, version=info.version)
+    raise PipelineError(f"{agent}: the lane {serving.lane_id} that returns has no version that served before")
 
 
 def _service_tags(serving: dict[str, Any]) -> dict[str, str]:
