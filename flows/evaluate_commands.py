@@ -99,3 +99,45 @@ def gate(
         print_gate(summaries, as_json)
     if not all(summary.passed for summary in summaries):
         raise typer.Exit(terminal.EXIT_FAILED)
+
+
+@evaluate_app.command()
+def pipeline(
+    agent: Annotated[
+        str, typer.Option("--agent", "-a", metavar="NAME", help="ppo, a2c, sac, dqn, or an agent for its own recipe.")
+    ] = "ppo",
+    market: Annotated[
+        list[str] | None,
+        typer.Option("--market", "-m", metavar="NAME", help="Verification market. Repeatable. Default: M0, M6, M3b."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Worlds of each market.")] = 20,
+    years: Annotated[int, typer.Option("--years", min=1, help="Years of history before the first night.")] = 5,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps per training; a world has years + 2.")] = 100_000,
+    every: Annotated[int, typer.Option("--every", min=1, help="Sessions from one night to the next.")] = 1,
+    profile: options.Profile = "quickstart",
+    overrides: options.Overrides = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rehearse the whole chain, from training to promotion, on worlds with a known answer.
+
+    In each world the agent is trained and tested year by year beside the baselines, then trained for the first night;
+    252 nights decide who serves. On M0 (nothing to find) and M6 (a trap) the agent may become champion no more often
+    than promotion.error_per_year promises; where there is an edge it must in most worlds.
+    Exit code 1: that was missed.
+
+    Examples:
+
+      wealtharena evaluate pipeline
+
+      wealtharena evaluate pipeline --market M0 --market M6 --seeds 40 --set training.num_workers=8
+
+      wealtharena evaluate pipeline --agent a2c --market M1 --years 10 --steps 200000 --json
+    """
+    with terminal.friendly_errors(as_json):
+        settings = load_settings(profile, overrides or [])
+        from flows.evaluate_pipeline import print_pipeline, run_pipeline
+
+        summaries = run_pipeline(settings, agent, market or ["M0", "M6", "M3b"], seeds, years, steps, every)
+        print_pipeline(summaries, as_json)
+    if not all(summary.kept for summary in summaries):
+        raise typer.Exit(terminal.EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""`wealtharena evaluate learning`: what it explains, refuses, prints and returns."""
+"""`wealtharena evaluate learning` and `pipeline`: what they explain, refuse, print and return."""
 
 import json
 import re
@@ -46,3 +46,39 @@ def test_a_control_prints_a_table_and_a_record_and_fails_when_a_target_is_missed
     assert [outcome["seed"] for outcome in record["outcomes"]] == [1, 2]
     assert all(outcome["comparison"]["sessions"] == 252 for outcome in record["outcomes"])
     assert record["recipe"]["env_steps"] == 4096
+
+
+def rehearse(*arguments: str) -> Result:
+    return CliRunner().invoke(evaluate_app, ["pipeline", *arguments])
+
+
+def test_the_pipeline_explains_itself_with_examples() -> None:
+    answer = rehearse("--help")
+    assert answer.exit_code == 0
+    text = re.sub(r"[\s│]+", " ", answer.output)
+    assert "wealtharena evaluate pipeline --market M0 --market M6 --seeds 40" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--agent", "trpo"), "unknown agent or algorithm 'trpo'"),
+        (("--market", "M0", "--market", "M9"), "unknown verification market 'M9'"),
+        (("--market", "M1c"), "must ask something of agents, got M1c"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_told_in_one_line(arguments: tuple[str, ...], message: str) -> None:
+    answer = rehearse(*arguments, "--json")
+    assert answer.exit_code == 2
+    assert message in json.loads(answer.output.strip().splitlines()[-1])["error"]
+
+
+@pytest.mark.slow
+def test_the_pipeline_trains_trades_and_decides_and_says_what_was_asked_of_each_market() -> None:
+    answer = rehearse("--market", "M3b", "--seeds", "2", "--years", "1", "--steps", "2048", "--every", "21", "--json")
+    assert answer.exit_code == 1, answer.output
+    assert "M3b: agent champion, in more than 50% of the worlds: missed" in answer.output
+    (record,) = json.loads(answer.output.strip().splitlines()[-1])["markets"]
+    assert (record["market"], record["promoted"]["worlds"], record["kept"]) == ("M3b", 2, False)
+    assert [world["seed"] for world in record["worlds"]] == [1, 2]
+    assert all(world["oracle"] > 0.0 and "ppo" in world["reason"] for world in record["worlds"])

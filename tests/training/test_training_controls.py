@@ -78,7 +78,7 @@ def test_without_a_step_there_is_no_training() -> None:
 
 
 def test_without_a_session_a_control_says_so() -> None:
-    with pytest.raises(TrainingError, match="ppo: no Ray session"):
+    with pytest.raises(TrainingError, match="ppo on M1e: no Ray session"):
         run_control(learning_control("M1e", 0.9), student("ppo"), [1], 1.0)
 
 

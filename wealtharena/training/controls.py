@@ -1,16 +1,14 @@
 """Learning controls with our own trainings, one process per seed, through the code that trains at night."""
 
-import logging
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wealtharena.agents.specs import AgentSpec, resolve_agent
-from wealtharena.core.errors import SettingsError, TrainingError, WealthArenaError, unknown_name
+from wealtharena.core.errors import SettingsError, unknown_name
 from wealtharena.evaluation.learning import (
     LearningControl,
     LearningSummary,
@@ -22,8 +20,7 @@ from wealtharena.evaluation.learning import (
 )
 from wealtharena.settings.models import AgentSettings, Algorithm, Settings, TrainingSettings
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
-
-logger = logging.getLogger(__name__)
+from wealtharena.training.side_by_side import run_seeds
 
 _ONE_ASSET: dict[str, Any] = {"num_accounts": 256, "hidden_sizes": (32,), "gamma": 0.95}
 _ON_POLICY: dict[str, Any] = {**_ONE_ASSET, "gae_lambda": 0.95}
@@ -90,12 +87,20 @@ class Student:
     training: TrainingSettings
 
 
-def find_student(name: str, settings: Settings, env_steps: int | None = None, *, is_book: bool = False) -> Student:
+def find_student(
+    name: str,
+    settings: Settings,
+    env_steps: int | None = None,
+    *,
+    is_book: bool = False,
+    training: TrainingSettings | None = None,
+) -> Student:
     """The recipe of an algorithm (``ppo`` …) for controls, or that of an agent, which may then sell short.
 
     Args:
         is_book: the market has many assets, see ``BOOK_RECIPES``.
         env_steps: of the training; by default the recipe's.
+        training: how it is run; by default as a control, which keeps the last policy.
 
     Raises:
         SettingsError: it is neither, or ``env_steps`` is not positive.
@@ -112,7 +117,8 @@ def find_student(name: str, settings: Settings, env_steps: int | None = None, *,
     changes = {"long_only": False} | ({} if env_steps is None else {"env_steps": env_steps})
     if env_steps is not None and env_steps < 1:
         raise SettingsError(f"steps must be at least 1, got {env_steps}")
-    training = TrainingSettings.model_validate(settings.training.model_dump() | _TRAINING)
+    if training is None:
+        training = TrainingSettings.model_validate(settings.training.model_dump() | _TRAINING)
     return Student(spec.name, spec, AgentSettings.model_validate(figures | changes), training)
 
 
@@ -137,13 +143,8 @@ def run_control(
     Raises:
         WealthArenaError: of the first seed that fails; ``TrainingError`` if there is no Ray session.
     """
-    import ray
-
-    if not ray.is_initialized():
-        raise TrainingError(f"{student.name}: no Ray session; open one with ray_session()")
-    follow = partial(_follow, control, student, num_years, on_progress)
-    with ThreadPoolExecutor(max(1, len(seeds))) as pool:
-        return summarise(control, list(pool.map(follow, seeds)))
+    work = partial(_learn, control, student, num_years)
+    return summarise(control, run_seeds(work, seeds, f"{student.name} on {control.title}", on_progress))
 
 
 def _agent(name: str, settings: Settings) -> AgentSpec:
@@ -188,64 +189,8 @@ def _train(student: Student, folder: Path, lesson: Lesson) -> Generator[Training
     )
 
 
-def _follow(
-    control: LearningControl,
-    student: Student,
-    num_years: float,
-    on_progress: Callable[[TrainingProgress], None] | None,
-    seed: int,
-) -> SeedOutcome:
-    """Runs one seed in a Ray task with a core of its own and waits for it; a lost process is replaced once."""
-    who = f"{student.name} on {control.title}, seed {seed}"
-    try:
-        return _attempt(who, control, student, num_years, on_progress, seed)
-    except _ProcessLostError as error:
-        logger.warning("%s: started again", error)
-        return _attempt(who, control, student, num_years, on_progress, seed)
-
-
-class _ProcessLostError(TrainingError):
-    """The process that trained is gone."""
-
-
-def _attempt(
-    who: str,
-    control: LearningControl,
-    student: Student,
-    num_years: float,
-    on_progress: Callable[[TrainingProgress], None] | None,
-    seed: int,
-) -> SeedOutcome:
-    import ray
-
-    for reference in ray.remote(num_cpus=1, max_retries=0)(_run).remote(control, student, seed, num_years):
-        event = _fetch(who, reference)
-        if isinstance(event, SeedOutcome):
-            return event
-        if on_progress is not None:
-            on_progress(event)
-    raise TrainingError(f"{who}: the control ended without an outcome")
-
-
-def _run(
-    control: LearningControl, student: Student, seed: int, num_years: float
-) -> Iterator[TrainingProgress | SeedOutcome]:
+def _learn(
+    control: LearningControl, student: Student, num_years: float, seed: int
+) -> Generator[TrainingProgress, None, SeedOutcome]:
     with tempfile.TemporaryDirectory(prefix="wealtharena-control-") as folder:
-        outcome = yield from learn_and_compare(control, seed, num_years, trainer_of(student, Path(folder)))
-    yield outcome
-
-
-def _fetch(who: str, reference: Any) -> TrainingProgress | SeedOutcome:
-    """The event behind a reference; Ray's wrappers around errors are taken off."""
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-
-    try:
-        event: TrainingProgress | SeedOutcome = ray.get(reference)
-    except RayTaskError as error:
-        if isinstance(error.cause, WealthArenaError):
-            raise error.cause from None
-        raise TrainingError(f"{who}: {type(error.cause).__name__}: {error.cause}") from error
-    except RayError as error:
-        raise _ProcessLostError(f"{who}: its process was lost: {error}") from error
-    return event
+        return (yield from learn_and_compare(control, seed, num_years, trainer_of(student, Path(folder))))
