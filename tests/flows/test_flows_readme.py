@@ -24,6 +24,7 @@ RUN_ELSEWHERE = {
     ),
     ".venv/bin/wealtharena evaluate learning --agent ppo --market M1e --seeds 2": "test_flows_evaluate_commands",
     ".venv/bin/wealtharena evaluate gate --years 20000": "test_flows_gate_command",
+    ".venv/bin/wealtharena evaluate pipeline --seeds 20": "test_flows_evaluate_commands",
     ".venv/bin/wealtharena warehouse backup /srv/backup/2026-11-20": "test_flows_data_commands",
     ".venv/bin/wealtharena deploy --profile nightly": "test_flows_deployment",
     ".venv/bin/wealtharena worker": "test_flows_deployment",

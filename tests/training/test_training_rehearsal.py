@@ -1,7 +1,7 @@
 """A world of the rehearsed pipeline with a known policy in place of a training: what is traded, shown and decided."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import pytest
 from flows.evaluate_pipeline import rehearsal_of
 from wealtharena.core.errors import TrainingError
 from wealtharena.core.panel import Float32Array, FloatArray
-from wealtharena.evaluation.learning import Learnt, Lesson
-from wealtharena.promotion.rehearsal import WorldOutcome
+from wealtharena.evaluation.learning import Learnt, Lesson, learning_control
+from wealtharena.promotion.rehearsal import WorldOutcome, summarise
 from wealtharena.settings import load_settings
 from wealtharena.training import rehearsal
 from wealtharena.training.controls import Student
@@ -22,10 +22,11 @@ from wealtharena.training.result import CurveRow, TrainingProgress
 
 @dataclass
 class Known:
-    """In place of a training: position as a multiple of the first feature."""
+    """In place of a training: position as a multiple of a feature, by default of the first."""
 
     slope: float
     lessons: list[Lesson]
+    feature: int = 0
 
     def __call__(self, student: Student, folder: Path) -> Any:
         return self.train
@@ -36,15 +37,20 @@ class Known:
         return Learnt(act=self.act, env_steps=100)
 
     def act(self, observation: Float32Array) -> FloatArray:
-        return np.clip(self.slope * observation[:, :, 0].astype(np.float64), -1.0, 1.0)
+        return np.clip(self.slope * observation[:, :, self.feature].astype(np.float64), -1.0, 1.0)
 
 
 def rehearsed(
     market: str, slope: float, monkeypatch: pytest.MonkeyPatch, seed: int = 1, years: int = 1
 ) -> tuple[WorldOutcome, list[RehearsalProgress], list[Lesson]]:
-    known = Known(slope, [])
+    return lived(asked(market, years), Known(slope, []), monkeypatch, seed)
+
+
+def lived(
+    what: Rehearsal, known: Known, monkeypatch: pytest.MonkeyPatch, seed: int = 1
+) -> tuple[WorldOutcome, list[RehearsalProgress], list[Lesson]]:
     monkeypatch.setattr(rehearsal, "trainer_of", known)
-    told = rehearse_world(asked(market, years), seed)
+    told = rehearse_world(what, seed)
     progress: list[RehearsalProgress] = []
     while True:
         try:
@@ -69,6 +75,16 @@ def test_who_follows_a_real_edge_is_champion_and_what_is_served_is_its_account(m
 def test_who_does_nothing_is_never_champion(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, _, _ = rehearsed("M0", 0.0, monkeypatch)
     assert (outcome.promoted, outcome.policy, outcome.oracle, outcome.history) == (None, 0.0, 0.0, 0.0)
+
+
+def test_a_leak_makes_a_champion_where_there_is_nothing_to_find(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the rehearsal is for: it has to fail then."""
+    leaky = replace(asked("M0", years=2), control=learning_control("M0", 0.95, leak=True))
+    outcome, _, _ = lived(leaky, Known(1.0, [], feature=1), monkeypatch)
+    assert outcome.promoted == 0 and outcome.policy > 5.0
+    assert not summarise("M0", [outcome] * 2, 0.05).kept
 
 
 def test_every_year_is_trained_on_what_lies_before_it_and_the_newest_policy_on_what_lies_before_the_held_out_window(

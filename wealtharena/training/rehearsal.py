@@ -20,7 +20,7 @@ from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines, 
 from wealtharena.evaluation.baselines import baselines_of
 from wealtharena.evaluation.learning import LearningControl, Learnt, Lesson
 from wealtharena.evaluation.metrics import sharpe_ratio
-from wealtharena.evaluation.verification import PRICE_SCALE, World, simulate, trading_rules
+from wealtharena.evaluation.verification import PRICE_SCALE, World, trading_rules
 from wealtharena.evaluation.verification.worlds import SESSIONS_PER_YEAR
 from wealtharena.evaluation.walk_forward import STRESS, Fold, OutOfSample, stitch, trade_fold, yearly_folds
 from wealtharena.evaluation.windows import Window, split_windows
@@ -144,7 +144,7 @@ class _Stage:
     def of(cls, rehearsal: Rehearsal, seed: int) -> "_Stage":
         calendar, settings = rehearsal.calendar, rehearsal.settings
         dates = calendar.dates
-        world = simulate(rehearsal.control.market, seed, (len(dates) - 1) / SESSIONS_PER_YEAR)
+        world = rehearsal.control.world(seed, (len(dates) - 1) / SESSIONS_PER_YEAR)
         panel = as_market(world, dates)
         years = settings.walk_forward.model_copy(update={"max_years": calendar.history_years + 1})
         return cls(rehearsal, seed, world, panel, yearly_folds(panel, settings.windows, years), calendar.known)
