@@ -114,6 +114,9 @@ def pipeline(
     years: Annotated[int, typer.Option("--years", min=1, help="Years of history before the first night.")] = 5,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps per training; a world has years + 2.")] = 100_000,
     every: Annotated[int, typer.Option("--every", min=1, help="Sessions from one night to the next.")] = 1,
+    incumbent: Annotated[
+        str, typer.Option("--incumbent", metavar="NAME", help="Baseline that serves before. Default: an empty place.")
+    ] = "",
     profile: options.Profile = "quickstart",
     overrides: options.Overrides = None,
     as_json: options.AsJson = False,
@@ -131,13 +134,15 @@ def pipeline(
 
       wealtharena evaluate pipeline --market M0 --market M6 --seeds 40 --set training.num_workers=8
 
+      wealtharena evaluate pipeline --market M3b --incumbent cash
+
       wealtharena evaluate pipeline --agent a2c --market M1 --years 10 --steps 200000 --json
     """
     with terminal.friendly_errors(as_json):
         settings = load_settings(profile, overrides or [])
         from flows.evaluate_pipeline import print_pipeline, run_pipeline
 
-        summaries = run_pipeline(settings, agent, market or ["M0", "M6", "M3b"], seeds, years, steps, every)
+        summaries = run_pipeline(settings, agent, market or ["M0", "M6", "M3b"], seeds, years, steps, every, incumbent)
         print_pipeline(summaries, as_json)
     if not all(summary.kept for summary in summaries):
         raise typer.Exit(terminal.EXIT_FAILED)

@@ -17,14 +17,21 @@ from wealtharena.training.session import ray_session
 
 
 def run_pipeline(
-    settings: Settings, agent: str, markets: Sequence[str], seeds: int, years: int, steps: int, every: int
+    settings: Settings,
+    agent: str,
+    markets: Sequence[str],
+    seeds: int,
+    years: int,
+    steps: int,
+    every: int,
+    incumbent: str = "",
 ) -> list[PipelineSummary]:
     """Every market, one after the other; their worlds side by side.
 
     Raises:
-        SettingsError: the agent or a market does not exist or does not fit; nothing was started.
+        SettingsError: the agent, a market or the incumbent does not exist or does not fit; nothing was started.
     """
-    rehearsals = [rehearsal_of(settings, agent, market, years, steps, every) for market in markets]
+    rehearsals = [rehearsal_of(settings, agent, market, years, steps, every, incumbent) for market in markets]
     worlds = range(settings.seed, settings.seed + seeds)
     summaries = []
     terminal.quiet_libraries(verbose=False)
@@ -38,7 +45,9 @@ def run_pipeline(
     return summaries
 
 
-def rehearsal_of(settings: Settings, agent: str, market: str, years: int, steps: int, every: int) -> Rehearsal:
+def rehearsal_of(
+    settings: Settings, agent: str, market: str, years: int, steps: int, every: int, incumbent: str = ""
+) -> Rehearsal:
     """An agent on a market, trained as a night does it: the checkpoint that does best in validation is kept.
 
     Raises:
@@ -47,7 +56,7 @@ def rehearsal_of(settings: Settings, agent: str, market: str, years: int, steps:
     student = find_student(agent, settings, steps)
     control = learning_control(market, TARGET_SHARES[student.recipe.algorithm])
     student = find_student(agent, settings, steps, is_book=control.num_assets > 1, training=settings.training)
-    return Rehearsal(control, student, settings, Calendar(years), every)
+    return Rehearsal(control, student, settings, Calendar(years), every, incumbent)
 
 
 def print_pipeline(summaries: Sequence[PipelineSummary], as_json: bool) -> None:

@@ -65,6 +65,7 @@ def test_the_pipeline_explains_itself_with_examples() -> None:
         (("--agent", "trpo"), "unknown agent or algorithm 'trpo'"),
         (("--market", "M0", "--market", "M9"), "unknown verification market 'M9'"),
         (("--market", "M1c"), "must ask something of agents, got M1c"),
+        (("--incumbent", "gold"), "unknown baseline 'gold'"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_told_in_one_line(arguments: tuple[str, ...], message: str) -> None:

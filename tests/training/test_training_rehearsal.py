@@ -72,6 +72,14 @@ def test_who_follows_a_real_edge_is_champion_and_what_is_served_is_its_account(m
     assert outcome.history > 1.0
 
 
+def test_cash_in_service_gives_way_only_to_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    what = replace(asked("M3b", years=5), incumbent="cash")
+    outcome, _, _ = lived(what, Known(-1.0, []), monkeypatch, seed=13)
+    assert outcome.first == "cash"
+    assert outcome.promoted is not None and outcome.promoted >= what.settings.promotion.min_sessions
+    assert outcome.served != outcome.policy
+
+
 def test_who_does_nothing_is_never_champion(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, _, _ = rehearsed("M0", 0.0, monkeypatch)
     assert (outcome.promoted, outcome.policy, outcome.oracle, outcome.history) == (None, 0.0, 0.0, 0.0)

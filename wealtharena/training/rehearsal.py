@@ -9,12 +9,14 @@ import math
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from wealtharena.agents.lanes import baseline_lane
+from wealtharena.core.errors import SettingsError, unknown_name
 from wealtharena.core.panel import Float32Array, FloatArray, MarketPanel
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines, backtest_policy, backtest_weights
 from wealtharena.evaluation.baselines import baselines_of
@@ -24,7 +26,7 @@ from wealtharena.evaluation.verification import PRICE_SCALE, World, trading_rule
 from wealtharena.evaluation.verification.worlds import SESSIONS_PER_YEAR
 from wealtharena.evaluation.walk_forward import STRESS, Fold, OutOfSample, stitch, trade_fold, yearly_folds
 from wealtharena.evaluation.windows import Window, split_windows
-from wealtharena.promotion import GateInputs, Kind, LaneInputs, Record, score
+from wealtharena.promotion import Champion, GateInputs, Kind, LaneInputs, Record, State, score
 from wealtharena.promotion.rehearsal import (
     Calendar,
     Course,
@@ -67,6 +69,10 @@ class Rehearsal:
         settings: windows, walk-forward and promotion.
         calendar: length of the histories.
         every: nights from one decision to the next.
+        incumbent: baseline that serves before the first night; ``""``: the place is empty.
+
+    Raises:
+        SettingsError: there is no such baseline.
     """
 
     control: LearningControl
@@ -74,6 +80,11 @@ class Rehearsal:
     settings: Settings
     calendar: Calendar
     every: int = 1
+    incumbent: str = ""
+
+    def __post_init__(self) -> None:
+        if self.incumbent and self.incumbent not in _BASELINES:
+            raise SettingsError(unknown_name("baseline", self.incumbent, _BASELINES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +238,9 @@ def _decide_all(stage: _Stage, trained: Mapping[str, _Trained]) -> WorldOutcome:
     histories = _histories(stage, trained)
     paper = _traders(stage, trained[_NEWEST])(stage.panel, stage.forward)
     lanes = _lanes(stage, trained[_NEWEST], histories, paper)
-    night = GateInputs(name, name, rehearsal.calendar.first_night, lanes, seed=stage.seed)
+    first_night = rehearsal.calendar.first_night
+    serving = next((_incumbent(lane, first_night) for lane in lanes if lane.name == rehearsal.incumbent), None)
+    night = GateInputs(name, name, first_night, lanes, champion=serving, seed=stage.seed)
     course = rehearse(night, rehearsal.settings.promotion, RISK, every=rehearsal.every)
     oracle = rehearsal.control.verification.oracle(stage.world)
     first = course.decisions[0]
@@ -244,6 +257,10 @@ def _decide_all(stage: _Stage, trained: Mapping[str, _Trained]) -> WorldOutcome:
         oracle=_sharpe(backtest_weights(oracle, stage.panel, stage.forward, trading_rules(), "oracle")),
         history=_or_zero(sharpe_ratio(histories[name].excess_returns, stage.panel.annualisation)),
     )
+
+
+def _incumbent(lane: LaneInputs, first_night: date) -> Champion:
+    return Champion(lane.lane_id, lane.name, lane.card, State.UNPROVEN, since=first_night, challenged=first_night)
 
 
 def _traders(stage: _Stage, policy: _Trained) -> Callable[[MarketPanel, Window], dict[str, BacktestResult]]:
