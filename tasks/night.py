@@ -3,7 +3,9 @@
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from warehouse import Warehouse
 from wealtharena.agents.specs import AGENTS, META_AGENT
@@ -34,6 +36,14 @@ class Night(BaseModel):
     """Whether the meta-agent is trained and the combined book made."""
     force: bool = False
     """Repeats stages that were finished before."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Prefect describes the parameters of every flow at import: all settings, a dozen times, took over a second.
+
+        Nobody types a night into a form: the parent flow makes it.
+        """
+        return {"type": "object", "title": cls.__name__}
 
     @property
     def night_id(self) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from flows_console import OWN_ENVIRONMENT, TINY, FirstNight, Shell, free_port
+from flows_console import LEAN, OWN_ENVIRONMENT, TINY, FirstNight, Shell, free_port
 
 from flows.server import is_reachable
 
@@ -58,4 +58,12 @@ def tiny_profile(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Path of a profile whose whole night takes half a minute."""
     path = tmp_path_factory.mktemp("profiles") / "tiny.yaml"
     path.write_text(TINY, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def lean_profile(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """As ``tiny_profile``, without simulations of the results."""
+    path = tmp_path_factory.mktemp("lean-profiles") / "tiny.yaml"
+    path.write_text(LEAN, encoding="utf-8")
     return str(path)

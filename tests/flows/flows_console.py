@@ -33,6 +33,9 @@ agents:
   commodities: *ppo
 """
 
+LEAN = "\n".join("analysis: {enabled: false}" if line.startswith("analysis:") else line for line in TINY.splitlines())
+"""Without simulations of the results, for nights whose tests do not look at them."""
+
 
 @dataclass(frozen=True)
 class Answer:

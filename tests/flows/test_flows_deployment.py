@@ -34,8 +34,8 @@ def console(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Conso
 
 
 @pytest.fixture(scope="module")
-def deployed(console: Console, tiny_profile: str) -> Answer:
-    answer = console.run("deploy", "--profile", tiny_profile, "--set", f"prefect.work_pool={POOL}", "--json")
+def deployed(console: Console, lean_profile: str) -> Answer:
+    answer = console.run("deploy", "--profile", lean_profile, "--set", f"prefect.work_pool={POOL}", "--json")
     assert answer.code == 0, answer.err
     return answer
 
@@ -72,7 +72,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory, deployed: Answer, prefect_a
 
 @pytest.fixture(scope="module")
 def finished(
-    console: Console, deployment: dict[str, Any], worker: Console, api: httpx.Client, tiny_profile: str
+    console: Console, deployment: dict[str, Any], worker: Console, api: httpx.Client, lean_profile: str
 ) -> dict[str, Any]:
     """A run that was started by hand with parameters of its own, once it has ended."""
     started = subprocess.run(
@@ -108,11 +108,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_the_deployment_has_its_pool_its_parameters_and_its_tags(
-    deployed: Answer, deployment: dict[str, Any], api: httpx.Client, tiny_profile: str
+    deployed: Answer, deployment: dict[str, Any], api: httpx.Client, lean_profile: str
 ) -> None:
     assert deployed.last["work_pool"] == deployment["work_pool_name"] == POOL
     assert api.get(f"/work_pools/{POOL}").json()["type"] == "process"
-    assert deployment["parameters"]["profile"] == tiny_profile
+    assert deployment["parameters"]["profile"] == lean_profile
     assert deployment["parameters"]["overrides"] == [f"prefect.work_pool={POOL}"]
     assert set(deployment["tags"]) == {"wealtharena", "nightly"}
     # Whoever starts a run by hand is shown what can be chosen.
@@ -146,14 +146,14 @@ def test_the_server_plans_the_coming_weekday_evenings(deployment: dict[str, Any]
 
 
 def test_a_run_started_by_hand_completes_at_the_worker(
-    finished: dict[str, Any], worker: Console, tiny_profile: str
+    finished: dict[str, Any], worker: Console, lean_profile: str
 ) -> None:
     assert finished["state_type"] == "COMPLETED", (
         finished["state"]["message"],
         (worker.home.parent / "log").read_text(),
     )
     assert finished["parameters"]["agents"] == ["etfs"]
-    assert finished["parameters"]["profile"] == tiny_profile
+    assert finished["parameters"]["profile"] == lean_profile
     assert finished["name"] == "nightly tiny latest"
     assert {"wealtharena", "nightly"} <= set(finished["tags"])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from flows_console import TINY, Answer, Console
+from flows_console import LEAN, Answer, Console
 from flows_market_data import AS_OF, BLANK_SERIES, END, FILES_PROFILE, START, SYMBOLS, write_market_data
 
 from warehouse import Warehouse
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory, data: Path) -> str:
     """Path of a profile whose whole night on the files takes half a minute: it hardly trains, but all six classes."""
-    trainings = "\n".join(line for line in TINY.splitlines() if not line.startswith(("run:", "vendors:")))
+    trainings = "\n".join(line for line in LEAN.splitlines() if not line.startswith(("run:", "vendors:")))
     trainings = re.sub(r"env_steps: \d+", "env_steps: 1024", trainings)
     path = tmp_path_factory.mktemp("profiles") / "tiny_files.yaml"
     path.write_text(FILES_PROFILE % data + trainings, encoding="utf-8")
@@ -122,18 +122,6 @@ def test_every_symbol_is_in_the_warehouse_or_listed_with_its_reason(night: Answe
     assert BLANK_SERIES in coverage["rows"][0]["receipt"]
 
 
-def test_text_in_a_price_is_named_and_everything_else_collected(
-    console: Console, night: Answer, profile: str, broken: Path
-) -> None:
-    day = put_text_in_a_price(broken)
-    answer = console.run("collect", "--profile", profile, "--set", f"vendors.files.root={broken}", "--json")
-    assert_one_message(answer, TEXT_MESSAGE.format(day=day), code=1)
-    assert set(answer.last["done"]) == {*CLASSES.values(), "macro"}
-    assert list(answer.last["warnings"]) == ["stocks"]
-    quarantined = [row for row in rows_of(console, "core_quality__quarantine") if row["rule"] == "not_a_number"]
-    assert [(row["symbol"], row["column"], row["value"]) for row in quarantined] == [("BHP.AX", "close", "twelve")]
-
-
 def test_a_night_with_text_in_a_price_does_its_work_and_ends_failed(
     tmp_path: Path, prefect_api: str, profile: str, broken: Path
 ) -> None:
@@ -147,18 +135,19 @@ def test_a_night_with_text_in_a_price_does_its_work_and_ends_failed(
     (row,) = answer.last["agents"]
     assert row["decision"] != "failed"
     assert Path(answer.last["report"]).is_file()
+    quarantined = [row for row in rows_of(fresh, "core_quality__quarantine") if row["rule"] == "not_a_number"]
+    assert [(row["symbol"], row["column"], row["value"]) for row in quarantined] == [("BHP.AX", "close", "twelve")]
+    assert set(pd.DataFrame(rows_of(fresh, "core_stocks__daily_bars"))["symbol"]) == set(SYMBOLS["stocks"])
 
 
-@pytest.mark.parametrize("command", ["collect", "nightly"])
 def test_a_date_before_the_data_ends_at_once_with_the_days_that_there_are(
-    tmp_path: Path, prefect_api: str, profile: str, command: str
+    tmp_path: Path, prefect_api: str, profile: str
 ) -> None:
     fresh = Console(tmp_path / "home", prefect_api)
     arguments = ["--as-of", "2019-12-30", "--set", "run.history_start=2007-01-01", "--json"]
-    answer = fresh.run(command, "--profile", profile, *arguments)
+    answer = fresh.run("nightly", "--profile", profile, *arguments)
     assert_one_message(answer, f"no row from 2007-01-01 to 2019-12-30; its rows run from {START} to {END}", code=1)
-    failed = answer.last["failures" if command == "nightly" else "failed"]
-    assert {place.removeprefix("collect/") for place in failed} == set(CLASSES.values())
+    assert set(answer.last["failures"]) == {f"collect/{name}" for name in CLASSES.values()}
     assert not fresh.home.joinpath("reports").exists()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from demo_live import demo_world
-from flows_console import TINY, Answer, Console
+from flows_console import LEAN, Answer, Console
 from stand_in import KEYS, StandIn
 from stand_in_faults import FaultPlan
 from stand_in_world import World
@@ -72,7 +72,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Iterator
     now = datetime.now(UTC)
     folder = tmp_path_factory.mktemp("live")
     profile = folder / "tiny_live.yaml"
-    trainings = "\n".join(line for line in TINY.splitlines() if not line.startswith(("run:", "vendors:")))
+    trainings = "\n".join(line for line in LEAN.splitlines() if not line.startswith(("run:", "vendors:")))
     profile.write_text(PROFILE + trainings, encoding="utf-8")
     world = demo_world(load_universe(CONFIG_FOLDER / "universe"), 3, START, now.date())
     with StandIn(world, FaultPlan.mild(2), now, alpha_vantage_per_day=PER_DAY) as stand_in:

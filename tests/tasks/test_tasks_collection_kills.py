@@ -1,5 +1,9 @@
-"""Collections that are killed, and collections that meet: the warehouse holds what one undisturbed run gives."""
+"""Collections that are killed, and collections that meet: the warehouse holds what one undisturbed run gives.
 
+``WEALTHARENA_TEST_KILLS`` says how often they are killed.
+"""
+
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -34,7 +38,7 @@ COINS = tuple(
     Instrument(f"{name}-USD", AssetClass.CRYPTO, "24/7", aliases=(("coingecko", name.lower()),))
     for name in ("AAA", "BBB", "CCC")
 )
-KILLS = 25
+KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "8"))
 KILLS_OF_ONE_NIGHT = 5
 
 
