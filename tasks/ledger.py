@@ -49,7 +49,8 @@ class Trial:
         night: id of the night, or of whatever else it was scored in.
         as_of: last session known then.
         seed: of the training; 0 for a rule.
-        bundle_hash: of the training's bundle, one for all its seeds; ``""`` for a rule.
+        bundle_hash: of the training's bundle, one for all its seeds; of its weights, where a year of a walk-forward
+            was trained and no bundle kept; ``""`` for a rule.
         scored_on: which sessions.
         first_date, last_date: of those sessions.
         sessions: their number.

@@ -34,7 +34,7 @@ from wealtharena.tracking import Tracker
 from wealtharena.training.cluster import OnProgress, TrainingQueue, cores_needed, expected_cost, submit_training
 from wealtharena.training.curves import curves_frame
 from wealtharena.training.result import TrainingJob, TrainingResult, WarmStart
-from wealtharena.training.selection import SeedOutcome, best_of, describe, jobs_of, spread_of
+from wealtharena.training.selection import SeedOutcome, best_of, describe, jobs_of, outcome_of, spread_of
 from wealtharena.training.session import deferred_ray_session
 from wealtharena.training.work import discard_work
 
@@ -263,15 +263,10 @@ def _train_seeds(
         watch.follow(trainings)
     ended, failures = settled(trainings)
     outcomes = [
-        _outcome(ended[seed]) if seed in ended else SeedOutcome(seed, failure=failures[seed])
+        outcome_of(ended[seed]) if seed in ended else SeedOutcome(seed, failure=failures[seed])
         for seed in trainings.values()
     ]
     return list(ended.values()), tuple(outcomes)
-
-
-def _outcome(result: TrainingResult) -> SeedOutcome:
-    scores = number_or_none(result.validation_sharpe), number_or_none(result.final_reward)
-    return SeedOutcome(result.seed, *scores, attempts=result.attempts)
 
 
 def _warm_start(night: Night, lane: Lane, dates: dict[str, Any]) -> tuple[WarmStart | None, tuple[str, ...]]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tasks.features import STAGE as FEATURES
 from tasks.features import FeaturesReceipt
+from tasks.ledger import Trial, append_trials, seed_trials
 from tasks.markets import agent_panel
 from tasks.night import Night
 from tasks.progress import ProgressEvent, tell
@@ -31,7 +32,7 @@ from wealtharena.evaluation.windows import Window, window_dates
 from wealtharena.execution import RewardWeights, TradingRules
 from wealtharena.serving.onnx_policy import OnnxPolicy
 from wealtharena.training.result import TrainingJob, TrainingProgress, TrainingResult
-from wealtharena.training.selection import Purpose, best_of, derived_seed, jobs_of
+from wealtharena.training.selection import Purpose, best_of, derived_seed, jobs_of, outcome_of
 from wealtharena.training.work import discard_work
 
 STAGE = "walk-forward"
@@ -194,7 +195,9 @@ def _train_and_trade(night: Night, piece: _Piece, panel: MarketPanel, bar: "_Bar
     job = _job(night, piece, panel)
     jobs = jobs_of(job)
     try:
-        best = best_of(_train(jobs, lambda event: bar.hear(piece, event)))
+        results = _train(jobs, lambda event: bar.hear(piece, event))
+        best = best_of(results)
+        append_trials(night.warehouse, _trials(night, piece, panel, results, best))
         return _trade(piece, panel, job, best), best.weights_hash
     finally:
         # A process that is killed does not come here: the next run goes on from what it left.
@@ -231,6 +234,22 @@ def _train(jobs: Sequence[TrainingJob], hear: Callable[[TrainingProgress], None]
         trainings = {pool.submit(train_in_turn, job, hear): job.seed for job in jobs}
     ended, _ = settled(trainings)
     return list(ended.values())
+
+
+def _trials(
+    night: Night, piece: _Piece, panel: MarketPanel, results: Sequence[TrainingResult], best: TrainingResult
+) -> list[Trial]:
+    """A year's policies were tried too; in place of a bundle, which is not kept, the weights name them."""
+    first, last = piece.fold.validation
+    return seed_trials(
+        night,
+        piece.lane,
+        [outcome_of(result) for result in results],
+        best.weights_hash,
+        window_dates(panel, piece.fold.validation),
+        last - first,
+        panel.annualisation,
+    )
 
 
 def _trade(piece: _Piece, panel: MarketPanel, job: TrainingJob, best: TrainingResult) -> OutOfSample:

@@ -72,7 +72,7 @@ def nights(make_night: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
         rows = int((night.as_of - day(0)).days) + 1
         return market[-1].rows(0, rows)
 
-    monkeypatch.setattr(paper_stage, "load_panel", load)
+    monkeypatch.setattr(paper_stage, "agent_panel", load)
     monkeypatch.setattr(paper_stage, "baselines_of", lambda _: ("cash", "equal_weight"))
 
     def night(row: int, revised: np.ndarray[Any, Any] | None = None) -> Night:

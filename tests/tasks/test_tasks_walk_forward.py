@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from tasks import walk_forward as stage
+from tasks.ledger import TABLE as LEDGER
+from tasks.ledger import trials_of
 from tasks.night import Night
 from tasks.progress import ProgressEvent, listen, unlisten
 from tasks.training import training_cluster
@@ -69,7 +71,7 @@ class Bench:
         self.jobs: list[TrainingJob] = []
         self.fails: dict[str, Exception] = {}
         self.score = "0.5"
-        monkeypatch.setattr(stage, "load_panel", lambda night, asset_class: self.panel)
+        monkeypatch.setattr(stage, "agent_panel", lambda night, agent: self.panel)
         monkeypatch.setattr(stage, "finished", self._finished)
         monkeypatch.setattr(stage, "train_in_turn", self._train)
         monkeypatch.setattr(stage, "OnnxPolicy", Always)
@@ -167,6 +169,11 @@ def test_several_seeds_are_trained_and_the_best_is_traded(bench: Bench, night_of
     assert {job.output_dir.name for job in bench.jobs} == {"seed-0", "seed-1", "seed-2"}
     folds = night.warehouse.read(FOLDS)
     assert folds[folds["kind"] == "policy"]["seeds"].tolist() == [3]
+    ledger = night.warehouse.read(LEDGER)
+    assert sorted(ledger["seed"]) == sorted(job.seed for job in bench.jobs)
+    assert set(ledger["kind"]) == {"seed"}
+    assert set(ledger["last_date"].astype(str)) == {"2020-12-29"}
+    assert trials_of(night.warehouse, "stocks").number == 3
 
 
 def test_a_training_ends_before_the_year_and_the_embargo(bench: Bench, night_of: Callable[..., Night]) -> None:
@@ -289,7 +296,7 @@ def test_years_are_trained_in_ray_and_a_second_run_trains_none(
     monkeypatch: pytest.MonkeyPatch, night_of: Callable[..., Night]
 ) -> None:
     panel = market()
-    monkeypatch.setattr(stage, "load_panel", lambda night, asset_class: panel)
+    monkeypatch.setattr(stage, "agent_panel", lambda night, agent: panel)
     monkeypatch.setattr(stage, "finished", lambda *_: {"stocks": SimpleNamespace(data_version=panel.content_hash)})
     tiny = {"env_steps": 1024, "train_batch_size": 512, "minibatch_size": 256, "hidden_sizes": [8], "num_accounts": 16}
     settings = {

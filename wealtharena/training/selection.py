@@ -8,6 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from wealtharena.core.errors import TrainingError
+from wealtharena.core.numbers import number_or_none
 from wealtharena.training.result import TrainingJob, TrainingResult
 
 _SEEDS = 2**31
@@ -87,6 +88,12 @@ def spread_of(scores: Iterable[float | None]) -> Spread:
     mean = float(known.mean()) if known.size else math.nan
     deviation = float(known.std(ddof=1)) if known.size > 1 else math.nan
     return Spread(mean, deviation, known.size)
+
+
+def outcome_of(result: TrainingResult) -> SeedOutcome:
+    """How a training ended that ended well."""
+    scores = number_or_none(result.validation_sharpe), number_or_none(result.final_reward)
+    return SeedOutcome(result.seed, *scores, attempts=result.attempts)
 
 
 def describe(outcomes: Sequence[SeedOutcome]) -> str:
