@@ -1,6 +1,7 @@
 """The ledger of trials: what was scored stays in it, once, and is counted."""
 
 import math
+from dataclasses import astuple
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def test_nobody_was_tried_yet(warehouse: Warehouse) -> None:
-    number, variance = trials_of(warehouse, "stocks")
-    assert number == 0
-    assert math.isnan(variance)
+    counted = trials_of(warehouse, "stocks")
+    assert counted.number == 0
+    assert math.isnan(counted.variance)
 
 
 def test_a_repeated_night_adds_no_row(warehouse: Warehouse) -> None:
@@ -58,7 +59,7 @@ def test_a_repeated_night_adds_no_row(warehouse: Warehouse) -> None:
 
 def test_every_policy_counts_once_and_its_held_out_score_stands(warehouse: Warehouse) -> None:
     append_trials(warehouse, [trial(sharpe=0.9), trial(seed=2, sharpe=0.2), held_out(sharpe=0.1)])
-    assert trials_of(warehouse, "stocks") == pytest.approx((2, np.var([0.1, 0.2], ddof=1)))
+    assert astuple(trials_of(warehouse, "stocks")) == pytest.approx((2, np.var([0.1, 0.2], ddof=1)))
 
 
 def test_the_number_of_trials_grows_with_nights_lanes_and_tuning(warehouse: Warehouse) -> None:
@@ -83,4 +84,4 @@ def test_a_rule_is_one_trial_with_its_newest_score(warehouse: Warehouse) -> None
         night = f"{day}-aaaaaaaa"
         append_trials(warehouse, [trial(**rule, scored_on=Span.HELD_OUT, night=night, as_of=day, sharpe=sharpe)])
     append_trials(warehouse, [trial(sharpe=0.1)])
-    assert trials_of(warehouse, "stocks") == pytest.approx((2, np.var([0.3, 0.1], ddof=1)))
+    assert astuple(trials_of(warehouse, "stocks")) == pytest.approx((2, np.var([0.3, 0.1], ddof=1)))
