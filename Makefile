@@ -52,15 +52,15 @@ bench: $(STAMP) ## Measure speed and memory against peers (installed in .venv-be
 contracts: $(STAMP) ## Import contracts (import-linter)
 	$(BIN)/lint-imports
 
-# Longest folders first, so that no process ends long after the others; tests/conftest.py says what shares a process.
+# tests/conftest.py says what shares a process, and what begins first.
 SIDE_BY_SIDE := --dist loadscope --no-loadscope-reorder
 
 test-fast: $(STAMP) ## Fast tests
-	$(BIN)/pytest -m "not slow" -n 2 $(SIDE_BY_SIDE) tests/training tests/evaluation tests
+	$(BIN)/pytest -m "not slow" -n 2 $(SIDE_BY_SIDE)
 
 # Nights wait for servers and processes most of their time: more of them than cores.
 test-slow: $(STAMP) ## Whole nights, servers and workers
-	$(BIN)/pytest -m slow -n 4 $(SIDE_BY_SIDE) tests/flows tests/tasks tests
+	$(BIN)/pytest -m slow -n 4 $(SIDE_BY_SIDE)
 
 mlflow: $(STAMP) ## Show MLflow at http://127.0.0.1:5000 (Ctrl-C ends it)
 	$(BIN)/wealtharena mlflow

@@ -17,6 +17,9 @@ from wealtharena.tracking import connection, experiments
 # These look at the night that the README begins with: it is run once for all of them.
 _FIRST_NIGHT = tuple(f"tests/flows/test_flows_{name}.py" for name in ("cli", "models", "night", "readme"))
 
+# No process shall end long after the others.
+_LONGEST_FIRST = ("flows", "training", "tasks", "contracts", "serving")
+
 
 class ByFile(LoadScopeScheduling):
     """The tests of a file share a process, for they share its fixtures; so do the files of the first night."""
@@ -24,6 +27,11 @@ class ByFile(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return "first night" if file in _FIRST_NIGHT else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first; within a file the order stays."""
+    items.sort(key=_turn)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
@@ -50,6 +58,14 @@ def mlflow_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiments, "connect", connect)
         yield
+
+
+def _turn(item: pytest.Item) -> int:
+    file = item.nodeid.partition("::")[0]
+    if file in _FIRST_NIGHT:
+        return -1
+    folder = file.split("/")[1]
+    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
 
 def database_of(home: Path) -> Path:
