@@ -21,7 +21,18 @@ from warehouse import Warehouse
 from wealtharena.agents.specs import resolve_agent
 from wealtharena.core.errors import PipelineError
 from wealtharena.core.hashing import hash_json
-from wealtharena.promotion import CHANGES, Decision, DecisionOutcome, GateInputs, Kind, Serving, decide, declined
+from wealtharena.promotion import (
+    CHANGES,
+    Decision,
+    DecisionOutcome,
+    GateInputs,
+    Kind,
+    Serving,
+    decide,
+    declined,
+    reasons,
+)
+from wealtharena.promotion.guards import barred
 from wealtharena.settings import Settings, settings_hash
 from wealtharena.tracking import ModelRegistry, Tracker
 from wealtharena.tracking.trail import champions_of
@@ -109,6 +120,8 @@ def _carry_out(night: Night, receipt: DecisionReceipt) -> None:
             registry.set_challenger(receipt.agent, receipt.candidate_version)
         noted = {"decision": receipt.outcome, "decision_id": receipt.decision_id, "reason": receipt.reason}
         registry.note(receipt.agent, receipt.candidate_version, noted)
+    for lane_id, reason in receipt.record.get("kept_out", {}).items():
+        _note_kept_out(registry, receipt, lane_id, reason)
     if receipt.outcome in CHANGES:
         registry.note(
             receipt.agent, receipt.champion_version, _service_tags(serving) | {"decision_id": receipt.decision_id}
@@ -125,6 +138,13 @@ def _carry_out(night: Night, receipt: DecisionReceipt) -> None:
         registry.mark(
             receipt.agent, serving["state"], receipt.decision_id, by=receipt.decided_by, reason=receipt.reason
         )
+
+
+def _note_kept_out(registry: ModelRegistry, receipt: DecisionReceipt, lane_id: str, reason: str) -> None:
+    (version,) = (lane["version"] for lane in receipt.record["inputs"]["lanes"] if lane["lane_id"] == lane_id)
+    if version:
+        noted = {"decision": "rejected", "decision_id": receipt.decision_id, "reason": reason}
+        registry.note(receipt.agent, version, noted)
 
 
 def roll_back(settings: Settings, name: str, reason: str, by: str = "person") -> dict[str, str]:
@@ -170,6 +190,7 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
         decision, decided_by = _answered(night, inputs, decision)
     if decision.outcome is DecisionOutcome.ROLLED_BACK and decision.serving.kind is Kind.POLICY:
         decision = replace(decision, serving=_as_it_served(night, agent, decision.serving))
+    kept_out = _kept_out(night, inputs, decision)
     trained = candidate_receipts(night)
     own = trained.get(agent)
     salt = night.run_id if night.force else ""
@@ -178,12 +199,22 @@ def _decide(night: Night, agent: str) -> DecisionReceipt:
         agent=agent,
         decision_id=hash_json([night.night_id, agent, bundles, salt])[:16],
         outcome=str(decision.outcome),
-        reason=decision.reason,
+        reason=" ".join([decision.reason, *kept_out.values()]),
         candidate_version=own.version if own else "",
         champion_version=_version_of(night, agent, decision, trials.champion_version),
-        record={**decision.as_record(), "inputs": inputs.as_record()},
+        record={**decision.as_record(), "kept_out": kept_out, "inputs": inputs.as_record()},
         decided_by=decided_by,
     )
+
+
+def _kept_out(night: Night, inputs: GateInputs, decision: Decision) -> dict[str, str]:
+    """By lane_id why a challenger with evidence for a takeover is not let in, where the decision is about others."""
+    if decision.changes and decision.outcome is not DecisionOutcome.REFRESHED:
+        return {}
+    told = {inputs.own_lane} if decision.outcome is DecisionOutcome.REJECTED else set()
+    found = barred(inputs, decision.standings, night.settings.promotion, night.settings.risk_of(inputs.agent))
+    lanes = {lane.lane_id: lane for lane in inputs.lanes}
+    return {lane_id: reasons.barred(lanes[lane_id], checks) for lane_id, checks in found.items() if lane_id not in told}
 
 
 def _answered(night: Night, inputs: GateInputs, decision: Decision) -> tuple[Decision, str]:

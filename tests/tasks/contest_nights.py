@@ -1,21 +1,21 @@
 """A contest whose outcome is known beforehand: hand-made prices, and networks whose scores hang on nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 import onnx
 import pandas as pd
-import pyarrow as pa
 from onnx import TensorProto, helper, numpy_helper
+from simulated_nights import with_features, write_returns
 
 from tasks.baselines import register_baseline
-from tasks.collection import collect_class
 from tasks.features import STAGE as FEATURES
-from tasks.features import FeaturesReceipt, compute_class_features
+from tasks.features import FeaturesReceipt
 from tasks.markets import agent_market
 from tasks.night import Night
 from tasks.receipts import finished, record
@@ -23,7 +23,6 @@ from tasks.tracking import register, start_agent_run
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from wealtharena.agents.lanes import Lane, policy_lanes
-from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.calendars import exchange_sessions
 from wealtharena.core.panel import FloatArray
 from wealtharena.execution import TradingRules
@@ -31,6 +30,7 @@ from wealtharena.execution.columns import ACCOUNT_COLUMNS
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.settings import Settings
+from wealtharena.settings.models import LaneSettings
 from wealtharena.tracking import ModelRegistry, ModelVersionInfo, Tracker
 
 AGENT = "etfs"
@@ -119,11 +119,10 @@ class Contest:
         )
         opened = datetime(2022, 7, 1, 8, tzinfo=UTC)
         night = Night(settings=settings, as_of=AS_OF, opened_at=opened, run_id="r", agents=(AGENT,), with_meta=False)
-        collect_class.fn(night, AssetClass.ETFS)
-        compute_class_features.fn(night, AssetClass.ETFS)
+        with_features(night)
         features = finished(night, FEATURES, FeaturesReceipt)[AGENT]
         contest = cls(night, features, agent_market(night, AGENT).panel.feature_names)
-        contest._write_keys()
+        contest.turn_keys(contest.lane.lane_id)
         return contest
 
     @property
@@ -143,10 +142,10 @@ class Contest:
         assert found is not None
         return found
 
-    def night(self, seed: int, **promotion: Any) -> Night:
+    def night(self, seed: int, lanes: Mapping[str, LaneSettings] = MappingProxyType({}), **promotion: Any) -> Night:
         """A night of its own over the same market."""
         settings = self.market.settings
-        changed = {"seed": seed, "promotion": settings.promotion.model_copy(update=promotion)}
+        changed = {"seed": seed, "lanes": dict(lanes), "promotion": settings.promotion.model_copy(update=promotion)}
         night = self.market.model_copy(update={"settings": settings.model_copy(update=changed)})
         record(night, FEATURES, AGENT, self.features, FeaturesReceipt)
         return night
@@ -162,8 +161,9 @@ class Contest:
         """Version of the rule that the own lane is better than."""
         return register_baseline(self.market, AGENT, "equal_weight")
 
-    def train(self, night: Night, network: Network) -> TrainingReceipt:
-        """What a training of the own lane leaves: a stored and registered bundle, and a receipt."""
+    def train(self, night: Night, network: Network, name: str = AGENT) -> TrainingReceipt:
+        """What a training of a lane, by default the own, leaves: a stored and registered bundle, and a receipt."""
+        (lane,) = (item for item in policy_lanes(night.settings, AGENT) if item.name == name)
         folder = night.settings.home / "trained" / night.night_id
         folder.mkdir(parents=True)
         network.write(folder / "policy.onnx", len(self.names) + ACCOUNT_COLUMNS)
@@ -173,7 +173,7 @@ class Contest:
             algorithm="PPO",
             feature_names=self.names,
             symbols=SYMBOLS,
-            lane_id=self.lane.lane_id,
+            lane_id=lane.lane_id,
             rules=TradingRules.from_settings(night.settings, AGENT),
             settings_hash="s" * 64,
             data_version=self.features.data_version,
@@ -181,31 +181,19 @@ class Contest:
         )
         ref = ModelCheckpoint(night.settings.home).save_checkpoint(AGENT, night.night_id, card, folder, night.opened_at)
         run = start_agent_run(Tracker(night.settings), self.market, AGENT, self.features.data_version)
-        version = register(night, self.lane, ref, run)
+        version = register(night, lane, ref, run)
         receipt = TrainingReceipt(AGENT, ref, version, run, "PPO", "w" * 64, None, None, 1.0)
-        record(night, TRAIN, AGENT, receipt, TrainingReceipt)
+        record(night, TRAIN, name, receipt, TrainingReceipt)
         return receipt
 
-    def _write_keys(self) -> None:
-        market, today = _noise(1, len(HISTORY), 0.01), _noise(2, len(PAPER), 0.01)
-        own, other = self.lane.lane_id, EQUAL_WEIGHTS
-        self._write_returns("out_lanes__walk_forward", other, HISTORY, market)
-        better = market + _noise(3, len(HISTORY), 0.003) + 0.002
-        self._write_returns("out_lanes__walk_forward", own, HISTORY, better)
-        self._write_returns("out_lanes__paper", other, PAPER, today)
-        self._write_returns("out_lanes__paper", own, PAPER, today + _noise(4, len(PAPER), 0.003) + 0.002)
-
-    def _write_returns(self, table: str, lane_id: str, days: Sequence[date], returns: FloatArray) -> None:
-        common: dict[str, Any] = {"agent": AGENT, "lane_id": lane_id, "cash_return": 0.0, "turnover": 0.1}
-        common |= {"cost": 0.0, "gross": 1.0}
-        if table == "out_lanes__walk_forward":
-            common |= {"fold": "2020", "return_double_cost": 0.0}
-        else:
-            common |= {"equity": 1.0, "bundle_hash": "", "night": self.market.night_id, "known_at": datetime.now(UTC)}
-        rows = [
-            {**common, "session_date": day, "return": float(value)} for day, value in zip(days, returns, strict=True)
-        ]
-        self.market.warehouse.write(table, pa.Table.from_pylist(rows))
+    def turn_keys(self, lane_id: str) -> None:
+        """A history and a paper account that are better than those of the equal weights."""
+        days = {"out_lanes__walk_forward": HISTORY, "out_lanes__paper": PAPER}
+        for number, (table, sessions) in enumerate(days.items(), 1):
+            other = _noise(number, len(sessions), 0.01)
+            better = other + _noise(10 * number, len(sessions), 0.003) + 0.002
+            write_returns(self.market, table, AGENT, EQUAL_WEIGHTS, sessions, other)
+            write_returns(self.market, table, AGENT, lane_id, sessions, better)
 
 
 def _write_prices(root: Path) -> None:

@@ -22,6 +22,8 @@ from tasks.promotion import DecisionReceipt, agents_to_decide, decide_agent
 from tasks.receipts import record
 from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
+from wealtharena.agents.lanes import policy_lanes
+from wealtharena.settings.models import LaneSettings
 
 pytestmark = pytest.mark.slow
 
@@ -205,6 +207,22 @@ def test_a_rollback_goes_back_to_what_served_and_not_to_the_faulty_policy_of_the
     decision = decide_agent.fn(night_with(contest, trained("yields NaN"), 5_000), AGENT)
     assert decision.outcome == "rolled_back"
     assert contest.champion.version == decision.champion_version == decision.record["serving"]["version"] == policy
+
+
+def test_the_fault_of_another_lane_is_told_although_the_night_is_about_nobody(contest: Contest, rule: str) -> None:
+    night = contest.night(500, {"etfs-b": LaneSettings(agent=AGENT)})
+    receipt = contest.train(night, FAULTS["breaks a limit"].network, "etfs-b")
+    own, other = policy_lanes(night.settings, AGENT)
+    contest.turn_keys(other.lane_id)
+    decision = decide_agent.fn(night, AGENT)
+    assert (decision.outcome, contest.champion.version, decision.candidate_version) == ("kept", rule, "")
+    told = decision.record["kept_out"]
+    assert set(told) == {own.lane_id, other.lane_id}
+    assert told[own.lane_id].endswith("is kept out: etfs was not scored tonight.")
+    assert re.search(r"is kept out: etfs-b falls 2\d\.\d% from its peak, the limit is 10\.0%\.$", told[other.lane_id])
+    assert decision.reason.endswith(f" {told[own.lane_id]} {told[other.lane_id]}")
+    tags = contest.registry.version(AGENT, receipt.version).tags
+    assert (tags["decision"], tags["reason"]) == ("rejected", told[other.lane_id])
 
 
 def night_with(contest: Contest, training: TrainingReceipt, seed: int, policy: str = "two_key") -> Night:

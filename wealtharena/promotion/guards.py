@@ -1,12 +1,13 @@
 """What a candidate must fulfil whatever its record: deterministic checks of its account on the held-out window."""
 
 import math
+from collections.abc import Iterable
 from statistics import NormalDist
 
 from wealtharena.evaluation.comparison import sharpe_difference
 from wealtharena.evaluation.ranking import dominates
-from wealtharena.promotion.decision import Check
-from wealtharena.promotion.inputs import LaneInputs
+from wealtharena.promotion.decision import Check, Standing
+from wealtharena.promotion.inputs import GateInputs, LaneInputs
 from wealtharena.promotion.score_card import Kind, ScoreCard
 from wealtharena.settings import PromotionSettings, RiskSettings
 
@@ -37,6 +38,18 @@ def guard(
         checks.append(_not_clearly_worse(card, champion, rules))
         checks += [_similar(lane.similarity, rules)] if refresh else [_not_dominated(card, champion)]
     return tuple(checks)
+
+
+def barred(
+    inputs: GateInputs, standings: Iterable[Standing], rules: PromotionSettings, risk: RiskSettings
+) -> dict[str, tuple[Check, ...]]:
+    """Checks by lane_id of the challengers with the forward evidence for a takeover that do not pass the guards."""
+    champion = inputs.champion
+    if champion is None:
+        return {}
+    ready = [inputs.lane(one.lane_id) for one in standings if one.second_key and one.lane_id != champion.lane_id]
+    checked = {lane.lane_id: guard(lane, champion.card, rules, risk) for lane in ready if lane is not None}
+    return {lane_id: checks for lane_id, checks in checked.items() if not sound(checks)}
 
 
 def sound(checks: tuple[Check, ...]) -> bool:

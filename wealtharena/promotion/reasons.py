@@ -31,6 +31,11 @@ def refused(lane: LaneInputs, checks: Sequence[Check], champion: Champion | None
     return f"Rejected: {failures(lane, checks)}; {stays}."
 
 
+def barred(lane: LaneInputs, checks: Sequence[Check]) -> str:
+    """A challenger that only a guard keeps out; added where the outcome is about another lane."""
+    return f"{lane.title} has the evidence on paper to take over, and is kept out: {failures(lane, checks)}."
+
+
 def kept(champion: Champion, standings: Sequence[Standing], rules: PromotionSettings, note: str = "") -> str:
     """Nobody holds both keys: how far the best challenger got."""
     said = f"Kept: {champion.name} stays as {champion.state} champion"
