@@ -1,19 +1,13 @@
 """The analysis of a night's results: rules in service on data, bundles, registry and tables; nothing is trained."""
 
-from datetime import UTC, date, datetime
-
 import pandas as pd
 import pytest
+from simulated_nights import crown, simulated_night, with_features
 
 from tasks.analysis import AnalysisReceipt, agents_to_analyse, analyse_agent
 from tasks.backtest import BacktestReceipt, backtest_agent
-from tasks.baselines import register_baseline
-from tasks.collection import collect_class
-from tasks.features import compute_class_features
 from tasks.night import Night
 from wealtharena.core.errors import PipelineError
-from wealtharena.settings import Settings
-from wealtharena.tracking import ModelRegistry, Tracker
 
 pytestmark = pytest.mark.slow
 
@@ -24,29 +18,14 @@ SMALL = {"return_paths": 50, "market_paths": 2, "limit_paths": 2, "start_shifts"
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     """Two classes and the combined book, each with a rule in service."""
-    settings = Settings.model_validate(
-        {
-            "home": tmp_path_factory.mktemp("analysis") / "home",
-            "run": {"asset_classes": ["etfs", "reits"], "as_of": "2022-06-30"},
-            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2019-01-02"}},
-            "windows": {"held_out_days": 60, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
-            "analysis": SMALL,
-        }
-    )
-    made = Night(
-        settings=settings,
-        as_of=date(2022, 6, 30),
-        opened_at=datetime(2022, 7, 1, 8, tzinfo=UTC),
-        run_id="r",
-        agents=("etfs", "reits"),
-        with_meta=True,
-    )
-    for asset_class in made.asset_classes:
-        collect_class.fn(made, asset_class)
-        compute_class_features.fn(made, asset_class)
-    registry = ModelRegistry(Tracker(settings))
-    for agent, rule in RULES.items():
-        registry.promote(agent, register_baseline(made, agent, rule), "test")
+    sections = {
+        "windows": {"held_out_days": 60, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
+        "features": {},
+        "analysis": SMALL,
+    }
+    home = tmp_path_factory.mktemp("analysis") / "home"
+    made = with_features(simulated_night(home, "etfs", "reits", with_meta=True, **sections))
+    crown(made, RULES)
     return made
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from simulated_nights import crown, simulated_night, with_features
 
-from tasks.baselines import register_baseline
-from tasks.collection import collect_class
 from tasks.drift import TABLE, agents_to_watch, watch_agent
-from tasks.features import compute_class_features
 from tasks.markets import agent_market
 from tasks.night import Night
 from tasks.paper_accounts import CHAMPION_LANE
@@ -21,7 +19,6 @@ from wealtharena.envs.spaces import observation_shape
 from wealtharena.evaluation.windows import window_dates
 from wealtharena.serving.checkpoints import ModelCheckpoint
 from wealtharena.serving.manifest import ModelCard, ModelKind
-from wealtharena.settings import Settings
 from wealtharena.tracking import ModelRegistry, Tracker
 from wealtharena.training.export import export_policy
 
@@ -29,29 +26,10 @@ from wealtharena.training.export import export_policy
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     """ETFs with a policy as champion, REITs with a rule, crypto with none."""
-    settings = Settings.model_validate(
-        {
-            "home": tmp_path_factory.mktemp("drift") / "home",
-            "run": {"asset_classes": ["etfs", "reits"], "as_of": "2022-06-30"},
-            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2019-01-02"}},
-            "windows": {"held_out_days": 90, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
-            "features": {"macro": False},
-        }
-    )
-    made = Night(
-        settings=settings,
-        as_of=date(2022, 6, 30),
-        opened_at=datetime(2022, 7, 1, 8, tzinfo=UTC),
-        run_id="r",
-        agents=("etfs", "reits"),
-        with_meta=False,
-    )
-    for asset_class in made.asset_classes:
-        collect_class.fn(made, asset_class)
-        compute_class_features.fn(made, asset_class)
-    registry = ModelRegistry(Tracker(settings))
-    registry.promote("reits", register_baseline(made, "reits", "equal_weight"), "d1")
-    registry.promote("etfs", _register_policy(made, tmp_path_factory.mktemp("content")), "d1")
+    made = with_features(simulated_night(tmp_path_factory.mktemp("drift") / "home", "etfs", "reits"))
+    crown(made, {"reits": "equal_weight"})
+    policy = _register_policy(made, tmp_path_factory.mktemp("content"))
+    ModelRegistry(Tracker(made.settings)).promote("etfs", policy, "d1")
     return made
 
 
@@ -76,10 +54,7 @@ def test_a_rule_has_positions_but_no_features(night: Night) -> None:
 
 
 def test_an_account_that_keeps_losing_is_an_alarm_and_a_note(night: Night) -> None:
-    other = night.model_copy(update={"as_of": date(2022, 6, 29)})
-    for asset_class in other.asset_classes:
-        collect_class.fn(other, asset_class)
-        compute_class_features.fn(other, asset_class)
+    other = with_features(night.model_copy(update={"as_of": date(2022, 6, 29)}))
     rng = np.random.default_rng(2)
     returns = rng.normal(-0.01, 0.005, 80)
     dates = pd.bdate_range(end="2022-06-29", periods=80)

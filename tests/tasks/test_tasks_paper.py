@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from simulated_nights import store_rule
 
 from tasks import paper as paper_stage
 from tasks import paper_accounts
@@ -22,8 +23,6 @@ from wealtharena.core import MarketPanel
 from wealtharena.core.panel import AssetCosts
 from wealtharena.evaluation.backtest import backtest_weights
 from wealtharena.execution import TradingRules
-from wealtharena.serving.checkpoints import ModelCheckpoint
-from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.serving.paper import Orders
 from wealtharena.settings import Settings
 
@@ -86,18 +85,7 @@ def nights(make_night: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
 def train(night: Night, rule: str, lane: str = "stocks") -> TrainingReceipt:
     """A lane whose bundle holds a rule: the stage does not look at what stands behind the orders."""
     (own,) = (item for item in policy_lanes(night.settings, "stocks") if item.name == lane)
-    card = ModelCard(
-        agent="stocks",
-        lane_id=own.lane_id,
-        kind=ModelKind.BASELINE,
-        baseline=rule,
-        rules=TradingRules.from_settings(night.settings, lane),
-        settings_hash="s",
-        data_version="d",
-        seed=1,
-    )
-    store = ModelCheckpoint(night.settings.home)
-    ref = store.save_checkpoint("stocks", f"{night.night_id}-{rule}", card, None, datetime(2026, 1, 5, tzinfo=UTC))
+    ref = store_rule(night, own, rule)
     receipt = TrainingReceipt("stocks", ref, "1", "run", "PPO", "w", None, None, 1.0, lane=lane, lane_id=own.lane_id)
     record(night, TRAIN, lane, receipt, TrainingReceipt)
     return receipt

@@ -1,21 +1,17 @@
 """Two nights in a row on the simulator: what was decided in the first one has a forward session after the second."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
+from simulated_nights import crown, simulated_night, with_features
 
-from tasks.baselines import register_baseline
-from tasks.collection import collect_class
-from tasks.features import compute_class_features
 from tasks.markets import with_market
 from tasks.night import Night
 from tasks.paper import PaperReceipt, trade_agent, trade_meta
 from tasks.paper_accounts import CHAMPION_LANE, paper_sessions
 from tasks.signals import agents_to_signal, signal_agent, signal_meta
 from wealtharena.evaluation.baselines import baselines_of
-from wealtharena.settings import Settings
-from wealtharena.tracking import ModelRegistry, Tracker
 
 pytestmark = pytest.mark.slow
 
@@ -23,23 +19,11 @@ CHAMPIONS = {"etfs": "equal_weight", "reits": "time_series_momentum"}
 
 
 def night_of(home: Path, as_of: date) -> Night:
-    settings = Settings.model_validate(
-        {
-            "home": home,
-            "run": {"asset_classes": ["etfs", "reits"], "as_of": as_of.isoformat()},
-            "vendors": {"simulator": {"symbols_per_class": 2, "start": "2020-06-01"}},
-            "windows": {"held_out_days": 60, "validation_days": 70, "embargo_days": 2, "min_train_days": 80},
-            "features": {"macro": False},
-        }
-    )
-    moment = datetime(2022, 7, 2, 8, tzinfo=UTC)
-    made = Night(
-        settings=settings, as_of=as_of, opened_at=moment, run_id=str(as_of), agents=("etfs", "reits"), with_meta=True
-    )
-    for asset_class in made.asset_classes:
-        collect_class.fn(made, asset_class)
-        compute_class_features.fn(made, asset_class)
-    return made
+    sections = {
+        "vendors": {"simulator": {"symbols_per_class": 2, "start": "2020-06-01"}},
+        "windows": {"held_out_days": 60, "validation_days": 70, "embargo_days": 2, "min_train_days": 80},
+    }
+    return with_features(simulated_night(home, "etfs", "reits", as_of=as_of, with_meta=True, **sections))
 
 
 def trade(night: Night) -> dict[str, PaperReceipt]:
@@ -59,9 +43,7 @@ def test_forward_sessions_appear_and_the_champions_account_is_what_was_published
     before = trade(first)
     assert [account.sessions for item in before.values() for account in item.accounts] == [0] * 10
     assert before["meta"].notes[0].startswith("only the champion's account goes on: the meta-agent needs two agents")
-    registry = ModelRegistry(Tracker(first.settings))
-    for agent, rule in CHAMPIONS.items():
-        registry.promote(agent, register_baseline(first, agent, rule), "test")
+    crown(first, CHAMPIONS)
     publish(first)
     after = trade(second)
     for agent, rule in CHAMPIONS.items():

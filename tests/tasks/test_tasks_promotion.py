@@ -1,18 +1,15 @@
 """Decisions night by night: a first champion, a takeover with both keys, a confirmation, and what is left of each."""
 
 import json
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from simulated_nights import simulated_night, store_rule, with_features, write_returns
 
 from tasks.approval import Approval
 from tasks.backtest import backtest_agent
-from tasks.collection import collect_class
 from tasks.evidence import DECISIONS, gate_inputs
-from tasks.features import compute_class_features
 from tasks.night import Night
 from tasks.promotion import EVIDENCE, DecisionReceipt, agents_to_decide, decide_agent
 from tasks.receipts import record
@@ -22,10 +19,6 @@ from tasks.training import TrainingReceipt
 from tasks.trials import run_trials
 from wealtharena.agents.lanes import policy_lanes
 from wealtharena.core.panel import FloatArray
-from wealtharena.execution import TradingRules
-from wealtharena.serving.checkpoints import ModelCheckpoint
-from wealtharena.serving.manifest import ModelCard, ModelKind
-from wealtharena.settings import Settings
 from wealtharena.tracking import ModelRegistry, ModelVersionInfo, Tracker
 
 pytestmark = pytest.mark.slow
@@ -38,30 +31,9 @@ PAPER = [date.fromordinal(date(2022, 6, 29).toordinal() - 99 + k) for k in range
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Night]:
     """Three nights with features; ETFs only."""
-    settings = Settings.model_validate(
-        {
-            "home": tmp_path_factory.mktemp("promotion") / "home",
-            "run": {"asset_classes": ["etfs"]},
-            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2019-07-01"}},
-            "windows": {"held_out_days": 90, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
-            "features": {"macro": False},
-            "promotion": {"min_history": 252},
-        }
-    )
-    made = []
-    for day in DAYS:
-        night = Night(
-            settings=settings,
-            as_of=day,
-            opened_at=datetime(2022, 7, 1, 8, tzinfo=UTC),
-            run_id="r",
-            agents=("etfs",),
-            with_meta=False,
-        )
-        collect_class.fn(night, "etfs")
-        compute_class_features.fn(night, "etfs")
-        made.append(night)
-    return made
+    home = tmp_path_factory.mktemp("promotion") / "home"
+    vendors = {"simulator": {"symbols_per_class": 3, "start": "2019-07-01"}}
+    return [with_features(simulated_night(home, "etfs", as_of=day, vendors=vendors)) for day in DAYS]
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +46,7 @@ def rules(nights: list[Night]) -> tuple[str, str]:
 def train(night: Night, rule: str) -> str:
     """A registered version of the agent's own lane whose bundle holds a rule."""
     (lane,) = policy_lanes(night.settings, "etfs")
-    card = ModelCard(
-        agent="etfs",
-        kind=ModelKind.BASELINE,
-        baseline=rule,
-        lane_id=lane.lane_id,
-        rules=TradingRules.from_settings(night.settings, "etfs"),
-        settings_hash="s" * 64,
-        data_version="d" * 64,
-        seed=night.as_of.day,
-    )
-    moment = datetime(night.as_of.year, night.as_of.month, night.as_of.day, tzinfo=UTC)
-    ref = ModelCheckpoint(night.settings.home).save_checkpoint("etfs", f"own-{night.as_of}", card, None, moment)
+    ref = store_rule(night, lane, rule, seed=night.as_of.day)
     version = register(night, lane, ref, start_agent_run(Tracker(night.settings), night, "etfs", "d"))
     record(
         night,
@@ -96,27 +57,6 @@ def train(night: Night, rule: str) -> str:
     )
     backtest_agent.fn(night, "etfs")
     return version
-
-
-def write_returns(night: Night, table: str, lane_id: str, days: list[date], returns: FloatArray) -> None:
-    """Sessions of a lane's history or paper account."""
-    common: dict[str, Any] = {
-        "agent": "etfs",
-        "lane_id": lane_id,
-        "cash_return": 0.0,
-        "turnover": 0.1,
-        "cost": 0.0,
-        "gross": 1.0,
-    }
-    own = (
-        {"fold": "2020", "return_double_cost": 0.0}
-        if table == "out_lanes__walk_forward"
-        else {"equity": 1.0, "bundle_hash": "", "night": night.night_id, "known_at": datetime.now(UTC)}
-    )
-    rows = [
-        {**common, **own, "session_date": day, "return": float(value)} for day, value in zip(days, returns, strict=True)
-    ]
-    night.warehouse.write(table, pa.Table.from_pylist(rows))
 
 
 def champion(night: Night) -> ModelVersionInfo:
@@ -135,8 +75,8 @@ def first(nights: list[Night], rules: tuple[str, str]) -> DecisionReceipt:
     train(nights[0], rules[0])
     market = noise(1, 700)
     own = policy_lanes(nights[0].settings, "etfs")[0].lane_id
-    write_returns(nights[0], "out_lanes__walk_forward", f"baseline:{rules[1]}", HISTORY, market + 0.0005)
-    write_returns(nights[0], "out_lanes__walk_forward", own, HISTORY, market + 0.3 * noise(2, 700))
+    write_returns(nights[0], "out_lanes__walk_forward", "etfs", f"baseline:{rules[1]}", HISTORY, market + 0.0005)
+    write_returns(nights[0], "out_lanes__walk_forward", "etfs", own, HISTORY, market + 0.3 * noise(2, 700))
     assert agents_to_decide(nights[0]) == ["etfs"]
     return decide_agent.fn(nights[0], "etfs")
 
@@ -169,10 +109,10 @@ def second(nights: list[Night], rules: tuple[str, str], first: DecisionReceipt) 
     train(nights[1], rules[0])
     own, before = policy_lanes(nights[1].settings, "etfs")[0].lane_id, f"baseline:{rules[1]}"
     market, today = noise(3, 700), noise(4, 100)
-    write_returns(nights[1], "out_lanes__walk_forward", before, HISTORY, market)
-    write_returns(nights[1], "out_lanes__walk_forward", own, HISTORY, market + 0.3 * noise(5, 700) + 0.002)
-    write_returns(nights[1], "out_lanes__paper", before, PAPER, today)
-    write_returns(nights[1], "out_lanes__paper", own, PAPER, today + 0.3 * noise(6, 100) + 0.002)
+    write_returns(nights[1], "out_lanes__walk_forward", "etfs", before, HISTORY, market)
+    write_returns(nights[1], "out_lanes__walk_forward", "etfs", own, HISTORY, market + 0.3 * noise(5, 700) + 0.002)
+    write_returns(nights[1], "out_lanes__paper", "etfs", before, PAPER, today)
+    write_returns(nights[1], "out_lanes__paper", "etfs", own, PAPER, today + 0.3 * noise(6, 100) + 0.002)
     registry = ModelRegistry(Tracker(nights[1].settings))
     registry.note("etfs", first.champion_version, {"serving_since": "2022-03-01"})
     return decide_agent.fn(nights[1], "etfs")

@@ -1,17 +1,15 @@
 """Candidate, champion and baselines of a night: real data, bundles, registry and tables; only nothing is trained."""
 
 import math
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from simulated_nights import crown, simulated_night, store_rule, with_features
 
 from tasks.backtest import BacktestReceipt, agents_to_score, backtest_agent
-from tasks.baselines import register_baseline
-from tasks.collection import collect_class
-from tasks.features import compute_class_features
 from tasks.markets import agent_market
 from tasks.meta import champion_books
 from tasks.night import Night
@@ -25,12 +23,8 @@ from wealtharena.core.asset_class import AssetClass
 from wealtharena.core.errors import ModelIntegrityError, PipelineError
 from wealtharena.evaluation.backtest import BacktestResult, backtest_baselines
 from wealtharena.evaluation.baselines import baselines_of
-from wealtharena.execution import TradingRules
 from wealtharena.promotion.score_card import Kind
-from wealtharena.serving.checkpoints import ModelCheckpoint
-from wealtharena.serving.manifest import ModelCard, ModelKind
 from wealtharena.settings import Settings
-from wealtharena.tracking import ModelRegistry, Tracker
 
 LIMIT = Settings().risk.max_weight
 BASELINES = set(baselines_of(None))
@@ -40,65 +34,27 @@ OF_ETFS = set(baselines_of(AssetClass.ETFS))
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     """Two classes with features; ETFs have a champion that buys everything, REITs one that stays in cash."""
-    settings = Settings.model_validate(
-        {
-            "home": tmp_path_factory.mktemp("trials") / "home",
-            "run": {"asset_classes": ["etfs", "reits"], "as_of": "2022-06-30"},
-            "vendors": {"simulator": {"symbols_per_class": 3, "start": "2019-01-02"}},
-            "windows": {"held_out_days": 90, "validation_days": 130, "embargo_days": 2, "min_train_days": 150},
-            "features": {"macro": False},
-            "meta": {"fusion_weights": {"etfs": 1.0, "reits": 0.0}},
-            "lanes": {
-                "reits-small": {"agent": "reits", "recipe": {"hidden_sizes": [8]}},
-                "reits-large": {"agent": "reits", "recipe": {"hidden_sizes": [128]}},
-            },
-        }
-    )
-    made = Night(
-        settings=settings,
-        as_of=date(2022, 6, 30),
-        opened_at=datetime(2022, 7, 1, 8, tzinfo=UTC),
-        run_id="r",
-        agents=("etfs", "reits"),
-        with_meta=True,
-    )
-    for asset_class in made.asset_classes:
-        collect_class.fn(made, asset_class)
-        compute_class_features.fn(made, asset_class)
-    return made
+    lanes = {
+        "reits-small": {"agent": "reits", "recipe": {"hidden_sizes": [8]}},
+        "reits-large": {"agent": "reits", "recipe": {"hidden_sizes": [128]}},
+    }
+    sections = {"meta": {"fusion_weights": {"etfs": 1.0, "reits": 0.0}}, "lanes": lanes}
+    home = tmp_path_factory.mktemp("trials") / "home"
+    return with_features(simulated_night(home, "etfs", "reits", with_meta=True, **sections))
 
 
 @pytest.fixture(scope="module")
 def champions(night: Night) -> dict[str, str]:
     """Version of each champion."""
-    registry = ModelRegistry(Tracker(night.settings))
-    versions = {
-        agent: register_baseline(night, agent, rule) for agent, rule in (("etfs", "equal_weight"), ("reits", "cash"))
-    }
-    for agent, version in versions.items():
-        registry.promote(agent, version, "test")
-    return versions
+    return crown(night, {"etfs": "equal_weight", "reits": "cash"})
 
 
-def store_candidate(night: Night, agent: str, baseline: str, lane: str = "") -> TrainingReceipt:
-    """A training's receipt whose bundle holds a rule: trials do not look at what stands behind the scores."""
-    card = ModelCard(
-        agent=agent,
-        kind=ModelKind.BASELINE,
-        baseline=baseline,
-        rules=TradingRules.from_settings(night.settings, agent),
-        settings_hash="s" * 64,
-        data_version="d" * 64,
-        seed=1,
-    )
-    if lane:
-        (own,) = (item for item in policy_lanes(night.settings, agent) if item.name == lane)
-        card = card.model_copy(update={"lane_id": own.lane_id})
-    ref = ModelCheckpoint(night.settings.home).save_checkpoint(
-        agent, f"candidate-{lane}-{baseline}", card, None, datetime(2022, 6, 30, tzinfo=UTC)
-    )
-    receipt = TrainingReceipt(agent, ref, "9", "run", "PPO", "w" * 64, None, None, 1.0)
-    record(night, TRAIN, lane or agent, receipt, TrainingReceipt)
+def store_candidate(night: Night, name: str, rule: str) -> TrainingReceipt:
+    """A training's receipt whose bundle holds a rule; the lane is named."""
+    agent = night.settings.agent_of(name)
+    (lane,) = (item for item in policy_lanes(night.settings, agent) if item.name == name)
+    receipt = TrainingReceipt(agent, store_rule(night, lane, rule), "9", "run", "PPO", "w" * 64, None, None, 1.0)
+    record(night, TRAIN, name, receipt, TrainingReceipt)
     return receipt
 
 
@@ -133,10 +89,7 @@ def test_a_champion_and_the_baselines_trade_the_same_held_out_window(night: Nigh
 @pytest.fixture(scope="module")
 def earlier(night: Night) -> Night:
     """The night before, in which the REITs' own lane has a policy: it follows the trend."""
-    before = night.model_copy(update={"as_of": date(2022, 6, 29)})
-    for asset_class in before.asset_classes:
-        collect_class.fn(before, asset_class)
-        compute_class_features.fn(before, asset_class)
+    before = with_features(night.model_copy(update={"as_of": date(2022, 6, 29)}))
     store_candidate(before, "reits", "time_series_momentum")
     return before
 
@@ -157,8 +110,8 @@ def test_tonights_candidate_is_scored_beside_the_champion(night: Night, earlier:
 def test_every_lane_is_scored_at_its_costs_and_at_twice_those_and_enters_the_ledger(
     night: Night, earlier: Night
 ) -> None:
-    store_candidate(earlier, "reits", "equal_weight", lane="reits-small")
-    broken = store_candidate(earlier, "reits", "cash", lane="reits-large")
+    store_candidate(earlier, "reits-small", "equal_weight")
+    broken = store_candidate(earlier, "reits-large", "cash")
     (Path(broken.checkpoint.uri) / "manifest.json").write_text("{}", encoding="utf-8")
     own, small, large = (lane.lane_id for lane in policy_lanes(night.settings, "reits"))
     trials = run_trials(earlier, "reits")
