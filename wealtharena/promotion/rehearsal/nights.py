@@ -45,14 +45,12 @@ class Course:
     @property
     def rolled_back(self) -> int | None:
         """First night on which a policy had to give the place back."""
-        return self._first(
-            lambda before, now: before is Kind.POLICY and now.outcome is DecisionOutcome.ROLLED_BACK,
-        )
+        return self._first(lambda before, now: before is Kind.POLICY and now.outcome is DecisionOutcome.ROLLED_BACK)
 
     def _first(self, happened: Callable[[Kind | None, Decision], bool]) -> int | None:
         """First night of which ``happened(kind of the champion before, decision)`` is true."""
-        before = [None, *(decision.serving.kind for decision in self.decisions)]
-        events = zip(self.nights, before, self.decisions, strict=False)
+        before = [None, *(decision.serving.kind for decision in self.decisions[:-1])]
+        events = zip(self.nights, before, self.decisions, strict=True)
         return next((night for night, kind, decision in events if happened(kind, decision)), None)
 
 
