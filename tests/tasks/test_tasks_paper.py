@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from simulated_nights import store_rule
+from small_market import MONDAY, small_panel
 
 from tasks import paper as paper_stage
 from tasks import paper_accounts
@@ -20,39 +21,16 @@ from tasks.training import STAGE as TRAIN
 from tasks.training import TrainingReceipt
 from wealtharena.agents.lanes import policy_lanes
 from wealtharena.core import MarketPanel
-from wealtharena.core.panel import AssetCosts
 from wealtharena.evaluation.backtest import backtest_weights
 from wealtharena.execution import TradingRules
 from wealtharena.serving.paper import Orders
 from wealtharena.settings import Settings
 
-MONDAY = np.datetime64("2026-01-05")
 CLOSES = np.array([[10.0, 20.0], [10.0, 20.0], [11.0, 20.0], [11.0, 30.0], [12.0, 30.0]])
 # What every account may hold: half in each of the two.
 LIMITS = {"max_weight": 0.5, "max_turnover": None, "max_volatility": None, "max_var": None, "max_cvar": None}
 
 Nights = Callable[..., Night]
-
-
-def whole_market(closes: np.ndarray[Any, Any] = CLOSES) -> MarketPanel:
-    """Opens are the closes before: what was decided at a close fills at the same price."""
-    opens = np.vstack([closes[:1], closes[:-1]])
-    bars = np.ones(closes.shape, bool)
-    return MarketPanel(
-        dates=MONDAY + np.arange(len(closes)),
-        symbols=("AAA", "BBB"),
-        feature_names=("f",),
-        features=np.zeros((*closes.shape, 1), np.float32),
-        open=opens,
-        close=closes,
-        tradable=bars,
-        observed=bars,
-        delisted=~bars,
-        dollar_volume=np.full(closes.shape, 1e12),
-        volatility=np.full(closes.shape, 0.01),
-        costs=AssetCosts.flat(2, 0.0),
-        annualisation=252,
-    )
 
 
 def day(row: int) -> date:
@@ -62,7 +40,7 @@ def day(row: int) -> date:
 @pytest.fixture
 def nights(make_night: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
     """A night per session of the market, of which each knows what was there by then."""
-    market = [whole_market()]
+    market = [small_panel(CLOSES)]
     settings = Settings.model_validate(
         {"home": make_night().settings.home, "risk": LIMITS, "risk_profiles": {"balanced": {"risk": LIMITS}}}
     )
@@ -76,7 +54,7 @@ def nights(make_night: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
 
     def night(row: int, revised: np.ndarray[Any, Any] | None = None) -> Night:
         if revised is not None:
-            market.append(whole_market(revised))
+            market.append(small_panel(revised))
         return make_night(settings=settings, as_of=day(row), run_id=f"run-{row}")
 
     return night
@@ -118,7 +96,7 @@ def test_the_account_is_the_backtest_of_its_rule(nights: Nights) -> None:
     night = nights(4)
     rules = TradingRules.from_settings(night.settings, "stocks")
     targets = np.full(CLOSES.shape, 0.5)
-    expected = backtest_weights(targets, whole_market(), (2, 5), rules, "x")
+    expected = backtest_weights(targets, small_panel(CLOSES), (2, 5), rules, "x")
     found = paper_sessions(night.warehouse, "stocks")["baseline:equal_weight"]
     for name in ("equity", "returns", "cash_returns", "turnover", "cost", "gross"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0.0, atol=1e-12)
