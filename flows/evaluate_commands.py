@@ -111,7 +111,7 @@ def pipeline(
         typer.Option("--market", "-m", metavar="NAME", help="Verification market. Repeatable. Default: M0, M6, M3b."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Worlds of each market.")] = 20,
-    years: Annotated[int, typer.Option("--years", min=1, help="Years of history before the first night.")] = 5,
+    years: Annotated[int, typer.Option("--years", min=1, help="Years of history; one is too short for the gate.")] = 5,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps per training; a world has years + 2.")] = 100_000,
     every: Annotated[int, typer.Option("--every", min=1, help="Sessions from one night to the next.")] = 1,
     incumbent: Annotated[
