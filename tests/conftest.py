@@ -8,11 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from wealtharena.settings import Settings
 from wealtharena.tracking import connection, experiments
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # These look at the night that the README begins with: it is run once for all of them.
 _FIRST_NIGHT = tuple(f"tests/flows/test_flows_{name}.py" for name in ("cli", "models", "night", "readme"))

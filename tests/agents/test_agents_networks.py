@@ -60,7 +60,7 @@ MADE: dict[tuple[str, Network], ScoringNetwork] = {
 CRITICS = {kind: (PooledValue(spec_of(kind)), PooledActionValue(spec_of(kind))) for kind in SETS}
 WIDTH = spec_of(Network.FEED_FORWARD).row_width
 any_network = st.sampled_from(KINDS).map(MADE.get)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 @st.composite

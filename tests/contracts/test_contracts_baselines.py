@@ -81,7 +81,7 @@ def test_scrambling_the_future_changes_no_past_weight(name: str) -> None:
 
 
 @ALL
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 50),
     gaps=st.floats(0.0, 0.9),

@@ -64,7 +64,7 @@ def test_a_missing_bar_is_skipped_and_poisons_nothing(indicator: Indicator) -> N
 
 
 @EVERY_INDICATOR
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(unit=st.floats(1e-3, 1e3))
 def test_unit_of_prices_changes_nothing(indicator: Indicator, unit: float) -> None:
     inputs = synthetic_inputs(5)

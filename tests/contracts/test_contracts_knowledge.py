@@ -70,7 +70,7 @@ def _collected_by(collected: Collected, place: int) -> pd.Timestamp:
     return night(int(SESSIONS.searchsorted(last_run.tz_localize(None).normalize())), minutes=59)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 3), place=st.integers(66, len(SESSIONS) - 1))
 def test_a_past_dated_night_is_the_same_at_random_cuts(seed: int, place: int) -> None:
     check(stored(seed), place)

@@ -489,7 +489,7 @@ def test_the_world_changes_in_the_middle_of_a_run() -> None:
     assert unrate[0] != unrate[1] == 9.9
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000), st.dates(date(2026, 1, 20), date(2026, 10, 30)), st.sampled_from(DEFAULT_INSTRUMENTS))
 def test_a_longer_world_begins_with_the_shorter_one(seed: int, end: date, instrument: Instrument) -> None:
     short = World(seed, [instrument], date(2026, 1, 2), end)

@@ -62,7 +62,7 @@ def test_an_exchange_that_nobody_knows_is_refused() -> None:
         last_closed_session("XSYD", datetime(2026, 11, 19, tzinfo=UTC))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     exchange=st.sampled_from(["XASX", "XNYS", "24/7", "24/5"]),
     minutes=st.integers(0, 364 * 24 * 60),

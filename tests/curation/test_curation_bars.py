@@ -420,7 +420,7 @@ def dirty_bars(draw: st.DrawFn) -> pd.DataFrame:
     return pd.concat([raw, shifted, saturday], ignore_index=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(raw=dirty_bars(), cut=st.integers(1, 59))
 def test_what_was_known_on_a_day_does_not_depend_on_later_rows(raw: pd.DataFrame, cut: int) -> None:
     as_of = exchange_sessions("XASX", date(2020, 1, 1), AS_OF)[cut].date()
@@ -432,7 +432,7 @@ def test_what_was_known_on_a_day_does_not_depend_on_later_rows(raw: pd.DataFrame
     pd.testing.assert_frame_equal(whole.coverage, past.coverage)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(raw=dirty_bars())
 def test_every_row_is_kept_or_accounted_for_and_no_price_is_invented(raw: pd.DataFrame) -> None:
     curated = curate(raw)

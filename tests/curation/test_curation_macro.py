@@ -213,7 +213,7 @@ raw_rows = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=raw_rows, day=st.integers(5, 80))
 def test_what_is_usable_on_a_day_does_not_change_by_what_came_later(rows: Rows, day: int) -> None:
     frame = stored(rows)
@@ -235,7 +235,7 @@ def test_what_is_usable_on_a_day_does_not_change_by_what_came_later(rows: Rows, 
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=raw_rows)
 def test_of_each_reference_date_the_newest_release_that_is_out_stands(rows: Rows) -> None:
     frame = stored(rows)

@@ -58,7 +58,7 @@ def random_market(make_panel: PanelFactory, seed: int, volatility: float) -> tup
     return panel, weights
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), volatility=st.sampled_from([0.005, 0.03, 0.3]))
 def test_the_parts_of_every_dimension_add_up(seed: int, volatility: float, make_panel: PanelFactory) -> None:
     panel, weights = random_market(make_panel, seed, volatility)

@@ -98,7 +98,7 @@ def test_more_confidence_asks_for_a_wider_interval() -> None:
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(0.1, 10.0), st.floats(0.1, 10.0))
 def test_leverage_of_either_account_changes_no_interval(one: float, two: float) -> None:
     first, second = persistent_pair(np.random.default_rng(8), 120)

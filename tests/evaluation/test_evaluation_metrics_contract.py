@@ -26,7 +26,7 @@ FIGURES = {
     "sharpe": 0.1, "sample_size": 250, "skew": -0.5, "kurt": 5.0, "num_trials": 20, "variance_of_trials": 0.01,
     "num_sessions": 252, "first_autocorrelation": 0.1,
 }  # fmt: skip
-LAW = settings(deadline=None, max_examples=50)
+LAW = settings(max_examples=50)
 GENERATOR = np.random.default_rng(8)
 MOVING = GENERATOR.normal(0.0005, 0.01, 60)
 EDGES = {

@@ -103,7 +103,7 @@ def test_a_constant_or_short_series_is_drawn_session_by_session(values: FloatArr
     assert mean_block_length(values) == 1.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-0.3, 0.4), min_size=4, max_size=30))
 def test_figures_of_many_accounts_are_those_of_each(values: list[float]) -> None:
     returns = np.array([values, values[::-1]])

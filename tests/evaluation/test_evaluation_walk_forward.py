@@ -117,7 +117,7 @@ SPANS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(**SPANS)
 def test_no_fold_overlaps_skips_the_embargo_or_tests_a_part_of_a_year(
     first: date, sessions: int, embargo: int, validation: int, least: int, rolling: int | None, annualisation: int

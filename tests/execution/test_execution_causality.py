@@ -41,7 +41,7 @@ def scrambled(market: MarketPanel, today: int, rng: np.random.Generator) -> Mark
     return replace(market, **changed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, today=st.integers(1, SESSIONS - 2), mode=MODES, window=st.sampled_from((1, 4)))
 def test_the_future_changes_nothing_up_to_today(seed: int, today: int, mode: int, window: int) -> None:
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_the_future_changes_nothing_up_to_today(seed: int, today: int, mode: int
         assert decided.tobytes() == expected.tobytes(), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, session=st.integers(1, 18))
 def test_a_decision_earns_nothing_of_the_gap_before_its_fill(seed: int, session: int) -> None:
     """Whatever is decided for a session, the account's value at its open is what it held times the gap."""

@@ -75,7 +75,7 @@ def test_impact_by_the_square_root_law(value: float, volume: float, volatility: 
     assert order_of(4 * value, market)["impact"] == pytest.approx(2 * expected, abs=0.1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(size=st.floats(1e-4, 0.4), factor=st.floats(1.1, 2.5))
 def test_impact_grows_with_size_to_the_power_of_one_and_a_half(size: float, factor: float) -> None:
     market = priced(costs=costs(1, impact=0.7))
@@ -95,7 +95,7 @@ def test_the_half_spread_is_wider_by_a_share_of_the_volatility() -> None:
     assert order_of(1e6, market)["spread"] == pytest.approx(5.0 + 0.1 * 200.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, bps=st.floats(0.0, 50.0), factor=st.floats(0.0, 5.0))
 def test_cost_is_linear_in_basis_points_and_in_the_multiplier(seed: int, bps: float, factor: float) -> None:
     market = random_walk(np.random.default_rng(seed), 2, 4)
@@ -113,7 +113,7 @@ def test_cost_is_linear_in_basis_points_and_in_the_multiplier(seed: int, bps: fl
     assert cost(bps, 3.0, factor) == pytest.approx((bps + 3.0) * factor * unit, rel=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_no_cost_of_trading_is_ever_negative(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -123,7 +123,7 @@ def test_no_cost_of_trading_is_ever_negative(seed: int) -> None:
         assert (getattr(path, name) >= 0.0).all(), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, share=st.floats(0.0005, 0.05))
 def test_no_order_takes_more_than_its_share_of_the_volume(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)

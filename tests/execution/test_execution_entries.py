@@ -43,7 +43,7 @@ def drawn(seed: int, mode: int, assets: int = 7) -> tuple[MarketPanel, TradingRu
     return market, account_rules, decisions
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS)
 def test_whole_paths_are_those_of_single_sessions(seed: int) -> None:
     market, account_rules, decisions = drawn(seed, WEIGHTS)
@@ -66,7 +66,7 @@ def test_whole_paths_are_those_of_single_sessions(seed: int) -> None:
             np.testing.assert_allclose(summary[i][name], getattr(path, name), rtol=1e-12, atol=1e-13, err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, mode=MODES)
 def test_orders_and_fills_apart_are_a_session(seed: int, mode: int) -> None:
     """Without a shift of prices; what is decided beforehand is what is then asked for."""
@@ -101,7 +101,7 @@ def test_orders_and_fills_apart_are_a_session(seed: int, mode: int) -> None:
         assert report.summary["limits"][0] == path.limits[t]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, mode=MODES)
 def test_an_account_with_some_assets_is_one_on_a_panel_of_them(seed: int, mode: int) -> None:
     market, account_rules, decisions = drawn(seed, mode, assets=11)
@@ -113,7 +113,7 @@ def test_an_account_with_some_assets_is_one_on_a_panel_of_them(seed: int, mode: 
         np.testing.assert_allclose(getattr(part, name), column, rtol=1e-12, atol=1e-13, err_msg=name)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=SEEDS, mode=MODES)
 def test_accounts_side_by_side_do_not_touch_one_another(seed: int, mode: int) -> None:
     """Each has its own assets, its own row, its own factor on costs, and some are skipped."""

@@ -34,7 +34,7 @@ def gains_of(path: Path, market: MarketPanel) -> FloatArray:
     return gains
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, mode=MODES)
 def test_an_account_changes_by_what_it_gains_and_pays_and_by_nothing_else(seed: int, mode: int) -> None:
     rng = np.random.default_rng(seed)
@@ -50,7 +50,7 @@ def test_an_account_changes_by_what_it_gains_and_pays_and_by_nothing_else(seed: 
     np.testing.assert_allclose(path.equity, path.cash + value, rtol=0, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_trading_at_constant_prices_without_cost_conserves_wealth(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_conservation_is_exact_where_prices_are_powers_of_two() -> None:
     assert (path.equity == 1.0).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_what_is_sold_altogether_leaves_nothing_behind(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ def test_what_is_sold_altogether_leaves_nothing_behind(seed: int) -> None:
     assert path.quantity[:3].all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, mode=MODES)
 def test_splits_neither_make_nor_cost_anything(seed: int, mode: int) -> None:
     """Two panels of one market: as traded with its splits, some on days without a bar, and adjusted for them."""
@@ -99,7 +99,7 @@ def test_splits_neither_make_nor_cost_anything(seed: int, mode: int) -> None:
     np.testing.assert_allclose(traded.cost, adjusted.cost, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_dividends_are_worth_what_the_adjusted_price_says(seed: int) -> None:
     """Reinvested at the open, they make the total return: the adjusted panel holds more units from each ex-date on."""
@@ -142,7 +142,7 @@ def test_an_asset_that_is_not_tradable_keeps_its_position_and_is_reported() -> N
     assert [Limit.UNFILLED in Limit(int(limits)) for limits in path.limits] == [False, True, False]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, mode=MODES)
 def test_nothing_fills_without_a_bar_or_while_halted(seed: int, mode: int) -> None:
     rng = np.random.default_rng(seed)
@@ -203,7 +203,7 @@ def test_a_gap_at_the_open_bankrupts_before_any_order() -> None:
     assert path.turnover[1] == 0.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=SEEDS, mode=MODES)
 def test_no_account_shows_anything_but_numbers(seed: int, mode: int) -> None:
     """Leverage of 3 with wild moves: most of these accounts are bankrupt in the end."""
@@ -215,7 +215,7 @@ def test_no_account_shows_anything_but_numbers(seed: int, mode: int) -> None:
         assert np.isfinite(column).all(), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, mode=MODES)
 def test_the_order_of_the_assets_does_not_matter(seed: int, mode: int) -> None:
     rng = np.random.default_rng(seed)
@@ -230,7 +230,7 @@ def test_the_order_of_the_assets_does_not_matter(seed: int, mode: int) -> None:
     assert (shuffled.limits == path.limits).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, mode=MODES, extra=st.integers(1, 12))
 def test_assets_that_cannot_be_traded_change_nothing(seed: int, mode: int, extra: int) -> None:
     rng = np.random.default_rng(seed)

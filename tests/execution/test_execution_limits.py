@@ -74,7 +74,7 @@ def past_of(market: MarketPanel, session: int) -> FloatArray:
     return known
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, mode=MODES)
 def test_no_target_is_beyond_a_limit(seed: int, mode: int) -> None:
     rng = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def _check_turnover(
         assert way <= account_rules.max_turnover * (1 + TOLERANCE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, mode=MODES)
 def test_reports_say_what_the_targets_would_have_done(seed: int, mode: int) -> None:
     rng = np.random.default_rng(seed)
@@ -119,7 +119,7 @@ def test_reports_say_what_the_targets_would_have_done(seed: int, mode: int) -> N
     assert not path.volatility[:21].any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, mode=MODES)
 def test_watching_the_risk_changes_no_limit(seed: int, mode: int) -> None:
     """Without monitoring, value at risk is worked out only where it may bind."""
@@ -132,7 +132,7 @@ def test_watching_the_risk_changes_no_limit(seed: int, mode: int) -> None:
     assert (unwatched.limits == watched.limits).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS, limit=st.sampled_from(("max_volatility", "max_var", "max_cvar")), edge=st.floats(0.999, 1.001))
 def test_watching_changes_nothing_at_the_very_edge_of_a_limit(seed: int, limit: str, edge: float) -> None:
     """Assets that all move together, so that the book's risk is the sum of theirs, long or short."""

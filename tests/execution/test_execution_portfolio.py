@@ -80,7 +80,7 @@ def traded(panel: MarketPanel, weights: object, rules: TradingRules = RULES, **h
     return run_weights(wanted, panel, 1, len(wanted), rules, **how)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), multiplier=st.sampled_from([0.0, 1.0, 2.5]))
 def test_the_parts_of_the_profit_add_up_to_the_equity(seed: int, multiplier: float) -> None:
     panel, rng = eventful_market(seed), np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def test_the_parts_of_the_profit_add_up_to_the_equity(seed: int, multiplier: flo
     np.testing.assert_allclose(book.dividends.sum(axis=1), path.summary["dividends"], atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), multiplier=st.sampled_from([0.0, 1.0, 2.5]))
 def test_the_ledger_says_the_same_as_the_portfolio(seed: int, multiplier: float) -> None:
     panel, rng = eventful_market(seed), np.random.default_rng(seed)

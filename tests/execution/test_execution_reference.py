@@ -41,13 +41,13 @@ def assert_same(compiled: Path, plain: Path, tolerance: float) -> None:
         np.testing.assert_allclose(getattr(compiled, name), expected, rtol=close, atol=close, err_msg=name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, mode=st.sampled_from(MODES))
 def test_kernel_agrees_with_the_reference(seed: int, mode: int) -> None:
     assert_same(*both(seed, mode, risk=False), tolerance=1e-10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, mode=st.sampled_from(MODES))
 def test_kernel_agrees_with_the_reference_on_limits_of_risk(seed: int, mode: int) -> None:
     """Risk is replayed in single precision."""

@@ -83,7 +83,7 @@ def test_cash_earns_the_first_series_that_is_at_hand() -> None:
     assert np.isnan(cash_rate(DATES, None, ("SIM_RATE",))).all()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     releases=st.lists(st.tuples(st.integers(-40, 50), st.floats(-20, 20), st.integers(0, 90)), min_size=1, max_size=40),
     cut=st.integers(0, len(DATES) - 1),

@@ -93,7 +93,7 @@ def test_at_most_a_dozen_series_by_name() -> None:
     assert list(compute_macro_features(macro, SESSIONS)) == [f"macro_S{i:02d}" for i in range(MAX_SERIES)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     releases=st.lists(
         st.tuples(st.integers(-40, 50), st.floats(-1e3, 1e3), st.integers(0, 20)), min_size=1, max_size=60

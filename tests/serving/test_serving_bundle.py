@@ -382,7 +382,7 @@ def test_an_unreadable_creation_record_is_named(bundle: Path, content: str) -> N
         created_at(bundle)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_flipped_bit_of_any_hashed_byte_is_found(bundle: Path, tmp_path: Path, data: st.DataObject) -> None:
     recorded = checkpoint_ref(bundle).bundle_hash

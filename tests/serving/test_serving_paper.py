@@ -120,7 +120,7 @@ def test_an_account_that_follows_another_one_is_not_limited_again() -> None:
     assert as_ordered(rules).capital == 5e5
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 10_000),
     turnover=st.sampled_from([None, 0.3]),

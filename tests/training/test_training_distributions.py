@@ -19,7 +19,7 @@ from wealtharena.training.distributions import (
 
 ASSETS, LEVELS = 3, 4
 Levels = MaskedCategorical.get_partial_dist_cls(num_levels=LEVELS)
-quick = settings(max_examples=20, deadline=None)
+quick = settings(max_examples=20)
 seeds = st.integers(0, 2**31)
 
 

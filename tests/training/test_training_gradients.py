@@ -54,7 +54,7 @@ def assert_same(learner: Any, batch: Batch, rows: torch.Tensor) -> None:
     assert figures == pytest.approx({name: known_figures[name] for name in figures}, rel=1e-4, abs=2e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     learner_class=st.sampled_from(list(LEARNERS)),
     kind=KINDS,

@@ -117,7 +117,7 @@ def test_sessions_added_one_by_one_make_the_same_ring_as_all_at_once(panel: Mark
         assert np.array_equal(np.sort(column, axis=0), np.sort(parts.get_state()["columns"][name], axis=0)), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=12))
 def test_ring_holds_the_latest_transitions_and_keeps_their_columns_together(sizes: list[int]) -> None:
     total = sum(sizes)

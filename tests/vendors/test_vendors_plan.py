@@ -187,7 +187,7 @@ def test_requests_keep_the_order_of_the_instruments() -> None:
     assert found[0] == whole_history(found[0].instrument, START, AS_OF)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(nights=st.lists(st.integers(0, 12), min_size=1, max_size=6), late=st.sets(st.integers(0, 5)))
 def test_whatever_the_nights_every_session_is_asked_for_and_no_range_twice(nights: list[int], late: set[int]) -> None:
     """Nights come in any distance; in some the newest bar has not come yet. The vendor is asked as planned."""

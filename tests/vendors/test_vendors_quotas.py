@@ -75,7 +75,7 @@ def test_a_fraction_per_second_spaces_requests_further(tmp_path: Path) -> None:
     assert clock.now - START.timestamp() == pytest.approx(8.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     pauses=st.lists(st.floats(0.0, 40.0), min_size=1, max_size=40),
     per_minute=st.integers(1, 5),

@@ -268,7 +268,7 @@ def priced(closes: list[float]) -> pd.DataFrame:
     return bars(len(close), open=close * 0.99, high=close * 1.02, low=close * 0.97, close=close)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(closes=st.lists(PRICE, min_size=1, max_size=10), data=st.data())
 def test_noise_never_revises(closes: list[float], data: st.DataObject) -> None:
     old = priced(closes)
@@ -277,7 +277,7 @@ def test_noise_never_revises(closes: list[float], data: st.DataObject) -> None:
     assert verdict(old, new, is_whole=data.draw(st.booleans())).kind is VerdictKind.SAME
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     closes=st.lists(PRICE, min_size=1, max_size=10),
     factor=st.one_of(st.floats(0.001, 0.999), st.floats(1.001, 1000.0)),
@@ -288,7 +288,7 @@ def test_a_common_factor_always_reloads(closes: list[float], factor: float, fres
     assert verdict(old.iloc[: max(len(old) - fresh, 1)], scaled(old, factor)).kind is VerdictKind.RELOAD
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_was_stored_on_a_verdict_gives_the_verdict_same(data: st.DataObject) -> None:
     """Any mix of new, revised, blank and noisy figures: once stored, the same answer changes nothing."""

@@ -65,7 +65,7 @@ def test_an_event_spares_symbols_that_it_does_not_name(kind: EventKind) -> None:
         assert not bars(of_class, "CRY03.SIM").equals(bars(vendor(), "CRY03.SIM"))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     kind=st.sampled_from(KINDS),
     size=st.floats(0.01, 0.9),
@@ -159,7 +159,7 @@ def test_jumps_before_the_first_session_do_not_happen() -> None:
     assert bars(early, "STK02.SIM").equals(bars(vendor(), "STK02.SIM"))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**31 - 1), cut=st.integers(5, 500), more=st.integers(1, 400))
 def test_random_events_of_a_longer_history_begin_like_those_of_a_shorter(seed: int, cut: int, more: int) -> None:
     ends = [START + timedelta(days=days) for days in (cut, cut + more)]

@@ -68,7 +68,7 @@ def net_sharpe(source: SimulatorVendor, asset_class: AssetClass, end: date) -> f
     return float(earned.mean() / earned.std() * np.sqrt(365 if asset_class is AssetClass.CRYPTO else 252))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**31 - 1), cut=st.integers(1, 600), more=st.integers(1, 500))
 def test_a_later_end_never_changes_earlier_rows(seed: int, cut: int, more: int) -> None:
     source = vendor(seed, symbols=2)
@@ -78,7 +78,7 @@ def test_a_later_end_never_changes_earlier_rows(seed: int, cut: int, more: int) 
         pd.testing.assert_frame_equal(result.frame, long[symbol].frame.head(len(result.frame)), check_exact=True)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**31 - 1), fewer=st.integers(1, 3), more=st.integers(1, 4))
 def test_more_symbols_never_change_those_that_were_there(seed: int, fewer: int, more: int) -> None:
     end = START + timedelta(days=200)

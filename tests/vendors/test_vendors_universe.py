@@ -251,7 +251,7 @@ def universes(draw: st.DrawFn) -> Universe:
     return Universe(tuple(draw(st.permutations(listings))), series)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(universe=universes(), day=DAYS, other=DAYS)
 def test_a_universe_as_of_a_day_knows_nothing_later_and_forgets_nothing_earlier(
     universe: Universe, day: date, other: date
@@ -269,7 +269,7 @@ def test_a_universe_as_of_a_day_knows_nothing_later_and_forgets_nothing_earlier(
     assert [item.symbol for item in seen.members(day)] == [item.symbol for item in universe.members(day)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(universe=universes(), day=DAYS)
 def test_members_of_past_days_are_the_same_from_every_later_day(universe: Universe, day: date) -> None:
     past = date(2000, 1, 1) + (day - date(2000, 1, 1)) / 2

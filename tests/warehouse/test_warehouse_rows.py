@@ -43,7 +43,7 @@ def test_pandas_and_arrow_frames_of_equal_content_have_equal_hashes(raw_bars: Ra
     assert content_hash(BARS, fit_rows(BARS, arrow)) == content_hash(BARS, fit_rows(BARS, frame))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(content=closes, seed=st.integers(0, 2**32 - 1))
 def test_hash_does_not_depend_on_the_order_of_rows_and_columns(
     content: dict[tuple[str, str], float], seed: int
@@ -54,7 +54,7 @@ def test_hash_does_not_depend_on_the_order_of_rows_and_columns(
     assert content_hash(BARS, fit_rows(BARS, frame)) == content_hash(BARS, fit_rows(BARS, shuffled))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(content=closes.filter(bool), data=st.data())
 def test_hash_changes_with_a_value_and_not_with_bookkeeping(
     content: dict[tuple[str, str], float], data: st.DataObject
@@ -78,7 +78,7 @@ def test_a_gap_is_not_zero_and_neighbouring_texts_do_not_run_together(raw_bars: 
     assert one != hashed({("A", "2026-01-01"): 1.0, ("BC", "2026-01-01"): 1.0})
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(old=closes, new=closes)
 def test_changed_rows_are_those_with_a_new_key_or_another_value(
     old: dict[tuple[str, str], float], new: dict[tuple[str, str], float]

@@ -128,7 +128,7 @@ def test_observations_without_a_release_day_are_known_by_series_and_day(store: W
     assert store.read(MACRO, as_known_at=MONDAY)["value"].tolist() == [1.0]
 
 
-@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batches=st.lists(
         st.dictionaries(st.sampled_from([OLD, A1, A2, B1]), st.sampled_from([1.0, 2.0]), min_size=1, max_size=4),
