@@ -76,7 +76,8 @@ def test_what_cannot_be_rehearsed_is_told_in_one_line(arguments: tuple[str, ...]
 
 @pytest.mark.slow
 def test_the_pipeline_trains_trades_and_decides_and_says_what_was_asked_of_each_market() -> None:
-    answer = rehearse("--market", "M3b", "--seeds", "1", "--years", "1", "--steps", "2048", "--every", "21", "--json")
+    answer = rehearse("--market", "M3b", "--seeds", "1", "--years", "1", "--steps", "2048", "--every", "21", "--set",
+                      "training.num_workers=1", "--json")  # fmt: skip
     assert answer.exit_code == 1, answer.output
     assert "M3b: agent champion, in more than 50% of the worlds: missed" in answer.output
     (record,) = json.loads(answer.output.strip().splitlines()[-1])["markets"]
