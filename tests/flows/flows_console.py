@@ -19,7 +19,7 @@ TINY = """
 run: {as_of: 2023-06-30, asset_classes: [stocks, crypto, etfs, currencies]}
 vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
 windows: {held_out_days: 90, validation_days: 130, embargo_days: 2, min_train_days: 150}
-training: {evaluations: 2, episode_days: 40, seeds: 1}
+training: {evaluations: 2, episode_days: 40, seeds: 1, checkpoint_seconds: 0.1}
 walk_forward: {enabled: false, max_years: 1}
 analysis: {return_paths: 100, market_paths: 3, noise_paths: 4, limit_paths: 2, start_shifts: 2}
 report: {tear_sheets: none}

@@ -1,5 +1,6 @@
 """A whole night, small but real in every stage: Prefect server, Ray, MLflow on SQLite, Delta tables, one HTML file."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from flows_console import Answer, Console, FirstNight
+from flows_trainings import assert_nothing_is_logged_twice, curves_of, receipts_of
 
 from warehouse import Warehouse
 
@@ -191,14 +193,27 @@ def test_a_night_killed_in_training_goes_on_from_there_and_equals_an_undisturbed
     assert {agent: versions_of(fresh.home, agent) for agent in trained}.keys() == versions.keys()
     assert signals_of(fresh.home, night) == signals_of(console.home, night)
     assert metrics_of(fresh.home, night) == metrics_of(console.home, night)
+    assert curves_of(fresh.home, night.last["night"]) == curves_of(console.home, night.last["night"])
+    trained_now = {row["item"]: row for row in receipts_of(fresh.home)}
+    assert {agent: weights_of(row) for agent, row in trained_now.items()} == {
+        row["item"]: weights_of(row) for row in receipts_of(console.home) if row["night"] == night.last["night"]
+    }
+    assert_nothing_is_logged_twice(
+        fresh.home, [json.loads(row["receipt"])["mlflow_run_id"] for row in trained_now.values()]
+    )
     assert [row["decision"] for row in answer.last["agents"]] == [row["decision"] for row in night.last["agents"]]
+
+
+def weights_of(receipt: dict[str, Any]) -> str:
+    """Hash of a trained network's parameters."""
+    return str(json.loads(receipt["receipt"])["weights_hash"])
 
 
 def wait_for_training(home: Path, at_least: int, timeout_s: float = 240.0) -> list[str]:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        rows = Warehouse(home / "warehouse").read_or_empty("out_runs__receipts", where={"stage": "train"})
+        rows = receipts_of(home)
         if len(rows) >= at_least:
-            return [str(name) for name in rows["item"]]
+            return [row["item"] for row in rows]
         time.sleep(0.1)
     raise AssertionError(f"fewer than {at_least} trainings in {timeout_s} s")

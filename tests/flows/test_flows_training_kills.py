@@ -1,6 +1,6 @@
 """A night's training killed at random moments, each time followed by the same command: nothing of it shows in the end.
 
-``WEALTHARENA_TEST_KILLS`` says how often it is killed.
+``WEALTHARENA_TEST_KILLS`` says how often it is killed. Without it there is only the one kill of ``test_flows_night``.
 """
 
 import os
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows_console import Answer, Console
+from flows_console import Console
+from flows_trainings import assert_nothing_is_logged_twice, bundles_of, curves_of, points_of, receipts_of
 
-from warehouse import Warehouse
+KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "0"))
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not KILLS, reason="WEALTHARENA_TEST_KILLS says how often to kill")]
 
-KILLS = int(os.environ.get("WEALTHARENA_TEST_KILLS", "1"))
 PROFILE = """
 run: {as_of: 2023-06-30, asset_classes: [crypto, etfs]}
 vendors: {simulator: {symbols_per_class: 3, start: 2019-01-02}}
@@ -37,27 +37,6 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("profiles") / "two_agents.yaml"
     path.write_text(PROFILE, encoding="utf-8")
     return str(path)
-
-
-def receipts_of(home: Path) -> list[dict[str, Any]]:
-    """The receipts of the trainings."""
-    rows = Warehouse(home / "warehouse").read_or_empty("out_runs__receipts", where={"stage": "train"})
-    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
-
-
-def curves_of(home: Path) -> list[dict[str, Any]]:
-    """Every row of every seed's curve, values to the last bit."""
-    rows = Warehouse(home / "warehouse").read("out_training__curves").to_dict("records")
-    return [{str(key): repr(value) for key, value in row.items()} for row in rows]
-
-
-def bundles_of(home: Path) -> dict[str, bytes]:
-    """The manifest of each agent's bundle, which vouches for network, curve and weights."""
-    return {path.parent.parent.name: path.read_bytes() for path in home.glob("checkpoints/*/*/manifest.json")}
-
-
-def points_of(home: Path) -> list[Path]:
-    return list(home.glob("nights/*/training/*/*-work/points/0*"))
 
 
 def test_a_nights_training_killed_again_and_again_ends_like_one_that_was_not(
@@ -86,21 +65,8 @@ def test_a_nights_training_killed_again_and_again_ends_like_one_that_was_not(
     assert bundles_of(killed.home) == bundles_of(calm.home)
     assert curves_of(killed.home) == curves_of(calm.home)
     assert not list(killed.home.glob("nights/*/training/*"))
-    assert_nothing_is_logged_twice(killed.home, answer)
-
-
-def assert_nothing_is_logged_twice(home: Path, answer: Answer) -> None:
-    """MLflow holds each metric of each seed once per iteration."""
-    from mlflow import MlflowClient
-
-    uri = f"sqlite:///{home}/mlflow/mlflow.db"
-    client = MlflowClient(uri, uri)
-    for receipt in answer.last["done"].values():
-        metrics = client.get_run(receipt["mlflow_run_id"]).data.metrics
-        assert {"episode_return_mean", "seed_1/episode_return_mean", "seed_2/episode_return_mean"} <= set(metrics)
-        for name in metrics:
-            steps = [point.step for point in client.get_metric_history(receipt["mlflow_run_id"], name)]
-            assert len(steps) == len(set(steps)) or name == "train_seconds", name
+    runs = [receipt["mlflow_run_id"] for receipt in answer.last["done"].values()]
+    assert_nothing_is_logged_twice(killed.home, runs)
 
 
 class Run:

@@ -307,19 +307,17 @@ def test_years_are_trained_in_ray_and_a_second_run_trains_none(
     night = night_of(**settings)
     with training_cluster(night):
         receipt = walk(night)
-    assert receipt.computed == ("stocks 2020", "stocks 2021")
-    assert not list((night.folder / stage.STAGE).rglob("*.onnx"))  # no training is kept
-    stored = night.warehouse.read(FOLDS)
-    hashes = stored[stored["kind"] == "policy"]["weights_hash"].tolist()
-    assert len(set(hashes)) == 2 and all(len(item) == 64 for item in hashes)
-    # Neither this night again nor another one opens Ray.
-    assert walk(night) == receipt
-    other = night_of("run2", **settings | {"walk_forward": {"max_years": 1}})
-    assert walk(other).computed == ()
-    # The same year, trained for itself: the same weights and the same returns.
-    before = histories(other, "stocks")
-    forced = night_of("run3", force=True, **settings | {"walk_forward": {"max_years": 1}})
-    with training_cluster(forced):
+        assert receipt.computed == ("stocks 2020", "stocks 2021")
+        assert not list((night.folder / stage.STAGE).rglob("*.onnx"))  # no training is kept
+        stored = night.warehouse.read(FOLDS)
+        hashes = stored[stored["kind"] == "policy"]["weights_hash"].tolist()
+        assert len(set(hashes)) == 2 and all(len(item) == 64 for item in hashes)
+        assert walk(night) == receipt
+        other = night_of("run2", **settings | {"walk_forward": {"max_years": 1}})
+        assert walk(other).computed == ()
+        # The same year, trained for itself: the same weights and the same returns.
+        before = histories(other, "stocks")
+        forced = night_of("run3", force=True, **settings | {"walk_forward": {"max_years": 1}})
         walk(forced)
     after = histories(forced, "stocks")
     assert all((after[lane].returns == item.returns).all() for lane, item in before.items())
