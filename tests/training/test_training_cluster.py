@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -105,8 +106,10 @@ def _kill_workers_of_this_session() -> None:
     import psutil
 
     for child in psutil.Process(os.getpid()).children(recursive=True):
-        if "ray::_run" in " ".join(child.cmdline()):
-            child.kill()
+        # One that was killed before may not be buried yet.
+        with suppress(psutil.Error):
+            if "ray::_run" in " ".join(child.cmdline()):
+                child.kill()
 
 
 def test_long_trainings_are_expected_to_cost_more() -> None:
