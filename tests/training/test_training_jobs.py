@@ -84,6 +84,17 @@ def test_equal_jobs_give_equal_weights_and_files(algorithm: Algorithm, make_job:
     assert first.policy.read_bytes() == second.policy.read_bytes()
 
 
+def test_a_folder_may_be_relative_as_the_default_home_is(
+    algorithm: Algorithm, make_job: MakeJob, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RLlib takes a relative path for an address without a scheme."""
+    monkeypatch.chdir(tmp_path)
+    result = train_policy(replace(make_job(algorithm), output_dir=Path("data") / "training"))
+    assert not result.checkpoint.is_absolute()
+    assert result.weights_hash == trained(algorithm).weights_hash
+    assert isinstance(load_policy(result.checkpoint), TorchPolicy)
+
+
 @pytest.mark.slow
 def test_another_process_gives_the_same_weights(
     algorithm: Algorithm, trained: Trained, hashes_of_another_process: dict[str, str]

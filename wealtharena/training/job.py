@@ -129,7 +129,7 @@ class _Training:
                 if point is None:
                     self.state = replace(self.state, warm_start=warm_up(job, algorithm.module))
                 else:
-                    algorithm.restore_from_path(str(point.checkpoint))
+                    algorithm.restore_from_path(str(point.checkpoint.resolve()))
                     if len(point.state.failures) < failures:
                         algorithm.explore_anew(seed)
                 yield from self._learn(algorithm)

@@ -87,7 +87,6 @@ def split_for_training(
 
 def load_policy(checkpoint: Path) -> Policy:
     """The policy in an RLlib checkpoint, without an algorithm around it."""
-    from ray.rllib.core.rl_module.rl_module import RLModule
+    from wealtharena.training.warm_start import load_module
 
-    module = RLModule.from_checkpoint(checkpoint / "learner_group" / "learner" / "rl_module" / "default_policy")
-    return TorchPolicy(module.scoring_network)
+    return TorchPolicy(load_module(checkpoint).scoring_network)

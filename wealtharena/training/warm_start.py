@@ -14,7 +14,7 @@ def load_module(checkpoint: Path) -> Any:
     """The RLModule in an RLlib checkpoint, without an algorithm around it."""
     from ray.rllib.core.rl_module.rl_module import RLModule
 
-    return RLModule.from_checkpoint(checkpoint / _MODULE)
+    return RLModule.from_checkpoint(checkpoint.resolve() / _MODULE)
 
 
 def warm_up(job: TrainingJob, module: Any) -> str:
