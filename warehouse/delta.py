@@ -13,6 +13,7 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from warehouse.log import commit_path
 from warehouse.rows import sort_rows
 from warehouse.tables import TableSpec
 from wealtharena.core.errors import WarehouseError
@@ -43,9 +44,9 @@ _FULL = ("no space left on device", "os error 28", "errno 28", "file too large",
 def is_table(path: Path) -> bool:
     """Whether a table was ever written there: its log, which is never cleaned, begins with version 0.
 
-    Ten times as fast as ``DeltaTable.is_deltatable``, and asked before every read.
+    Asked before every read, and many times as fast as ``DeltaTable.is_deltatable``.
     """
-    return (path / "_delta_log" / f"{0:020}.json").is_file()
+    return commit_path(path, 0).is_file()
 
 
 def open_table(spec: TableSpec, path: Path, version: int | None = None) -> DeltaTable:

@@ -71,6 +71,11 @@ def join_panels(panels: Mapping[str, MarketPanel]) -> MarketPanel:
     )
 
 
+def joined_symbol(key: str, symbol: str, joined: Container[str]) -> str:
+    """How a joined panel with the symbols ``joined`` calls a symbol of the panel ``key``."""
+    return name if (name := f"{key}:{symbol}") in joined else symbol
+
+
 def _cash_rate(panels: Mapping[str, MarketPanel], dates: DateArray) -> FloatArray | None:
     """(T,) what any of the panels knows on each date; the first in the order of their names."""
     if all(panel.cash_rate is None for panel in panels.values()):
@@ -79,11 +84,6 @@ def _cash_rate(panels: Mapping[str, MarketPanel], dates: DateArray) -> FloatArra
     for _, panel in sorted(panels.items()):
         joined = np.where(np.isnan(joined), panel.cash_rate_on(dates), joined)
     return joined
-
-
-def joined_symbol(key: str, symbol: str, joined: Container[str]) -> str:
-    """How a joined panel with the symbols ``joined`` calls a symbol of the panel ``key``."""
-    return name if (name := f"{key}:{symbol}") in joined else symbol
 
 
 def _sorted_symbols(panels: Mapping[str, MarketPanel]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
