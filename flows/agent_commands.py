@@ -64,7 +64,7 @@ def _everything(plan: "AgentPlan") -> list[list[str]]:
         "reward": _listed(plan.reward),
         "algorithm": f"{plan.algorithm} ({plan.engine} engine)",
         "training": f"{_training(plan)}, episodes of {plan.episode_days} sessions, {plan.num_accounts} accounts",
-        "figures": _listed({"learning_rate": plan.learning_rate, "gamma": plan.gamma, **plan.figures}),
+        "figures": _listed({"learning_rate": _rate(plan), "gamma": plan.gamma, **plan.figures}),
         "risk profile": f"{plan.risk_profile}: {_listed(plan.profile_limits) or 'nothing differs from risk'}",
         "limits": _listed(plan.limits),
         **{f"costs, {place}": _listed(figures) for place, figures in plan.costs.items()},
@@ -80,6 +80,11 @@ def _network(plan: "AgentPlan") -> str:
 def _actions(plan: "AgentPlan") -> str:
     levels = "".join(f" {level:g}" for level in plan.levels)
     return f"{plan.actions}{levels}, {'long' if plan.long_only else 'long and short'}"
+
+
+def _rate(plan: "AgentPlan") -> float | str:
+    first, last = plan.learning_rate, plan.final_learning_rate
+    return first if first == last else f"{first:g} to {last:g}"
 
 
 def _training(plan: "AgentPlan") -> str:

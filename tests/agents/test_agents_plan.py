@@ -10,8 +10,8 @@ from wealtharena.markets import MARKETS
 from wealtharena.settings import AgentSettings, Algorithm, Settings, load_settings
 
 OF_EVERY_ALGORITHM = {
-    "algorithm", "network", "actions", "levels", "window", "env_steps", "hidden_sizes", "learning_rate", "gamma",
-    "num_accounts", "long_only", "risk_profile", "reward",
+    "algorithm", "network", "actions", "levels", "window", "env_steps", "hidden_sizes", "learning_rate",
+    "final_learning_rate", "gamma", "num_accounts", "long_only", "risk_profile", "reward",
 }  # fmt: skip
 
 

@@ -19,12 +19,14 @@ from wealtharena.promotion import (
     Kind,
     LaneInputs,
     Look,
+    Record,
     Serving,
     State,
     TrialCount,
     decide,
     declined,
 )
+from wealtharena.promotion.matching import WARM_UP
 from wealtharena.settings import PromotionSettings
 
 EQUAL = "baseline:equal_weight"
@@ -180,6 +182,15 @@ def test_a_policy_is_first_champion_only_if_its_history_is_proved_better() -> No
     assert "is better than that of the baseline equal_weight with p = 0.0" in decision.reason
     unsound = replace(STRONG, card=card(9.0, turnover=0.0))
     assert asked(BASELINE, unsound).outcome is DecisionOutcome.BASELINE_CHAMPION
+
+
+@pytest.mark.parametrize(("sessions", "counted"), [(WARM_UP + 200, 200), (WARM_UP - 1, 0), (0, 0)])
+def test_of_a_history_that_is_too_short_the_sessions_are_told(sessions: int, counted: int) -> None:
+    known = WEAK.history
+    short = replace(WEAK, history=Record(known.dates[:sessions], known.returns[:sessions]))
+    decision = asked(BASELINE, short)
+    assert decision.outcome is DecisionOutcome.BASELINE_CHAMPION
+    assert f"stocks has too short a history in common ({counted} sessions, at least 252 are asked)" in decision.reason
 
 
 def test_without_history_the_held_out_window_chooses_among_baselines() -> None:

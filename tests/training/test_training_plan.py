@@ -24,7 +24,7 @@ OTHER = {
     "train_batch_size": 512, "minibatch_size": 256, "num_epochs": 7, "gae_lambda": 0.5, "clip_param": 0.3,
     "kl_coeff": 0.4, "entropy_coeff": 0.01, "shadow_accounts": False, "replay_capacity": 7_777,
     "updates_per_step": 0.5, "n_step": 3, "tau": 0.5, "initial_temperature": 0.7, "target_entropy": -3.0,
-    "explored_share": 0.25,    "final_epsilon": 0.01, "learning_rate": 0.5, "gamma": 0.5,
+    "explored_share": 0.25, "final_epsilon": 0.01, "learning_rate": 0.5, "final_learning_rate": 0.0, "gamma": 0.5,
 }  # fmt: skip
 """A value of each figure that no default recipe has."""
 RLLIB_NAMES = {
@@ -102,4 +102,12 @@ def test_a_plan_has_the_figures_that_change_a_training_and_no_others(built: Buil
 
     plain = trained_as(recipe)
     changing = {name for name, value in OTHER.items() if trained_as(recipe.model_copy(update={name: value})) != plain}
-    assert changing == {"learning_rate", "gamma", *FIGURES[algorithm]}
+    assert changing == {"learning_rate", "final_learning_rate", "gamma", *FIGURES[algorithm]}
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_a_final_learning_rate_is_reached_at_the_last_step_of_the_training(built: Built, algorithm: Algorithm) -> None:
+    recipe = AgentSettings(algorithm=algorithm, env_steps=5_000, learning_rate=3e-3, final_learning_rate=1e-4)
+    config, _ = built(Settings(), "stocks", recipe)
+    rates = ("actor_lr", "critic_lr", "alpha_lr") if algorithm is Algorithm.SAC else ("lr",)
+    assert all(getattr(config, rate) == [[0, 3e-3], [5_000, 1e-4]] for rate in rates)

@@ -29,7 +29,7 @@ STEPS = {Algorithm.PPO: 512, Algorithm.A2C: 512, Algorithm.SAC: 3072, Algorithm.
 def short(job: TrainingJob, **training: Any) -> TrainingJob:
     """A job of a few iterations with points at each of them."""
     steps = STEPS[job.recipe.algorithm]
-    recipe = job.recipe.model_copy(update={"env_steps": steps, "updates_per_step": 0.01})
+    recipe = job.recipe.model_copy(update={"env_steps": steps, "updates_per_step": 0.01, "final_learning_rate": 1e-4})
     changed = job.training.model_copy(update={"checkpoint_seconds": SOON, "evaluations": 4, **training})
     return replace(job, recipe=recipe, training=changed)
 

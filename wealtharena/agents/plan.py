@@ -48,7 +48,7 @@ class AgentPlan:
         seeds: trainings, of which the best is kept.
         episode_days: sessions of a training episode.
         num_accounts: accounts that trade side by side in training.
-        learning_rate, gamma: of every algorithm.
+        learning_rate, final_learning_rate, gamma: of every algorithm; a rate that stays ends as it began.
         figures: further figures of its algorithm; what another one would need is left out.
         costs: figures of its costs that are not 0: under its class's name, and under each exchange that has others.
     """
@@ -75,6 +75,7 @@ class AgentPlan:
     episode_days: int
     num_accounts: int
     learning_rate: float
+    final_learning_rate: float
     gamma: float
     figures: dict[str, Figure]
     costs: dict[str, dict[str, float]]
@@ -119,6 +120,7 @@ def agent_plan(settings: Settings, name: str) -> AgentPlan:
         episode_days=training.episode_days,
         num_accounts=recipe.num_accounts,
         learning_rate=recipe.learning_rate,
+        final_learning_rate=recipe.learning_rate if recipe.final_learning_rate is None else recipe.final_learning_rate,
         gamma=recipe.gamma,
         figures={figure: _figure(settings, recipe, figure) for figure in FIGURES[recipe.algorithm]},
         costs=_costs(settings, spec),

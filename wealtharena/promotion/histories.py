@@ -56,6 +56,11 @@ def inputs_hash(lanes: Sequence[LaneInputs], champion: LaneInputs | None, rules:
     return hash_json([[lane.lane_id, _digest(lane)] for lane in compared])[:16]
 
 
+def sessions_in_common(lane: LaneInputs, other: LaneInputs) -> int:
+    """Sessions on which two histories can be compared, none where they share too few to match their risk."""
+    return max(0, int(_shared([lane, other]).size) - WARM_UP)
+
+
 def _digest(lane: LaneInputs) -> list[str | float]:
     dates, returns = lane.history.dates, lane.history.returns
     return [str(dates[0]), str(dates[-1]), float(dates.size), float(returns.sum())] if dates.size else []
@@ -68,7 +73,7 @@ def _comparable(lanes: Sequence[LaneInputs], champion: LaneInputs | None, rules:
     return [
         lane
         for lane in lanes
-        if lane.lane_id != champion.lane_id and _shared([lane, champion]).size - WARM_UP >= rules.min_history
+        if lane.lane_id != champion.lane_id and sessions_in_common(lane, champion) >= rules.min_history
     ]
 
 

@@ -91,10 +91,13 @@ def guarded(lane: LaneInputs, opponent: str) -> str:
     return f"Promoted: the newest policy of {lane.name} passes every guard and {opponent} does not dominate it."
 
 
-def no_history(lane: LaneInputs, p_value: float, alpha: float, sessions: int) -> str:
-    """Why a sound policy is not first champion."""
-    if math.isnan(p_value):
-        return f"{lane.name} has too short a history in common ({sessions} sessions)"
+def short_history(lane: LaneInputs, sessions: int, asked: int) -> str:
+    """Why the history of a sound policy says nothing yet."""
+    return f"{lane.name} has too short a history in common ({sessions} sessions, at least {asked} are asked)"
+
+
+def unproved(lane: LaneInputs, p_value: float, alpha: float) -> str:
+    """Why the history of a sound policy does not make it first champion."""
     return f"the history of {lane.name} has p = {p_value:.4f}, at most {alpha:.4f} is asked"
 
 

@@ -6,7 +6,7 @@ from wealtharena.agents.lanes import baseline_lane
 from wealtharena.promotion import reasons
 from wealtharena.promotion.decision import Check, Decision, DecisionOutcome, Serving
 from wealtharena.promotion.guards import guard, sound
-from wealtharena.promotion.histories import FirstKey, first_key, history_sharpe, inputs_hash
+from wealtharena.promotion.histories import FirstKey, first_key, history_sharpe, inputs_hash, sessions_in_common
 from wealtharena.promotion.inputs import GateInputs, LaneInputs
 from wealtharena.promotion.score_card import Kind
 from wealtharena.promotion.spending import Look, look
@@ -47,7 +47,7 @@ def fill(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> De
     return Decision(
         DecisionOutcome.BASELINE_CHAMPION,
         first_service(inputs, baseline, _cash(inputs, baseline)),
-        reasons.first_baseline(baseline, _why_not(own, told, baseline.title, history, glance)),
+        reasons.first_baseline(baseline, _why_not(own, told, baseline, history, glance, rules)),
         told,
         look=spent,
     )
@@ -73,13 +73,21 @@ def _first_by_guards(
     return Decision(DecisionOutcome.REJECTED, Serving(), f"Rejected: {why}; there is no champion.", checks)
 
 
-def _why_not(own: LaneInputs | None, checks: tuple[Check, ...], opponent: str, history: FirstKey, glance: Look) -> str:
+def _why_not(
+    own: LaneInputs | None,
+    checks: tuple[Check, ...],
+    baseline: LaneInputs,
+    history: FirstKey,
+    glance: Look,
+    rules: PromotionSettings,
+) -> str:
     if own is None:
         return "no policy was trained"
     if not sound(checks):
-        return reasons.failures(own, checks, opponent)
-    p_value = history.p_values.get(own.lane_id, math.nan)
-    return reasons.no_history(own, p_value, glance.alpha, history.sessions)
+        return reasons.failures(own, checks, baseline.title)
+    if own.lane_id in history.p_values:
+        return reasons.unproved(own, history.p_values[own.lane_id], glance.alpha)
+    return reasons.short_history(own, sessions_in_common(own, baseline), rules.min_history)
 
 
 def _best_baseline(inputs: GateInputs, rules: PromotionSettings, risk: RiskSettings) -> LaneInputs | None:

@@ -471,6 +471,8 @@ class AgentSettings(Section):
     """Layers of the encoder shared by all assets."""
     learning_rate: PositiveFloat = 1e-3
     """Adam (PPO, SAC, DQN) or RMSprop (A2C) step size."""
+    final_learning_rate: NotNegative | None = None
+    """Step size at the end of ``env_steps``, to which ``learning_rate`` goes in a straight line; empty: it stays."""
     gamma: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.9
     """Discount per session."""
     num_accounts: PositiveInt = 64

@@ -47,7 +47,10 @@ batches, and a discount that looks ahead as long as a position is held. One reci
 _SHORT_SIGHTED: dict[str, Any] = {"gamma": 0.9, "learning_rate": 3e-3}
 
 BOOK_RECIPES: dict[Algorithm, dict[str, Any]] = {
-    Algorithm.PPO: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "gae_lambda": 0.9, "entropy_coeff": 0.0},
+    Algorithm.PPO: {
+        **_SHORT_SIGHTED, "env_steps": 2_000_000, "train_batch_size": 4_096, "minibatch_size": 2_048, "num_epochs": 2,
+        "learning_rate": 2e-3, "final_learning_rate": 0.0, "gae_lambda": 0.9, "entropy_coeff": 0.0,
+    },
     Algorithm.A2C: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "train_batch_size": 4_096, "gae_lambda": 0.9},
     Algorithm.SAC: {
         **_SHORT_SIGHTED, "env_steps": 300_000, "train_batch_size": 256, "replay_capacity": 300_000,

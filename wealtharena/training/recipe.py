@@ -105,18 +105,25 @@ def _ppo(config: Any, agent: AgentSettings) -> None:
 
 def _on_policy(config: Any, agent: AgentSettings) -> None:
     config.training(
-        lr=agent.learning_rate,
+        lr=_learning_rate(agent),
         lambda_=agent.gae_lambda,
         train_batch_size=agent.train_batch_size,
         entropy_coeff=agent.entropy_coeff,
     )
 
 
+def _learning_rate(agent: AgentSettings) -> float | list[list[float]]:
+    """A figure, or RLlib's schedule over environment steps."""
+    if agent.final_learning_rate is None:
+        return agent.learning_rate
+    return [[0, agent.learning_rate], [agent.env_steps, agent.final_learning_rate]]
+
+
 def _sac(config: Any, agent: AgentSettings) -> None:
     config.training(
-        actor_lr=agent.learning_rate,
-        critic_lr=agent.learning_rate,
-        alpha_lr=agent.learning_rate,
+        actor_lr=_learning_rate(agent),
+        critic_lr=_learning_rate(agent),
+        alpha_lr=_learning_rate(agent),
         initial_alpha=agent.initial_temperature,
         train_batch_size=agent.train_batch_size,
         tau=agent.tau,
@@ -127,7 +134,7 @@ def _sac(config: Any, agent: AgentSettings) -> None:
 def _dqn(config: Any, agent: AgentSettings) -> None:
     explored = max(1, int(agent.env_steps * agent.explored_share))
     config.training(
-        lr=agent.learning_rate,
+        lr=_learning_rate(agent),
         train_batch_size=agent.train_batch_size,
         double_q=True,
         dueling=False,
