@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,18 +85,25 @@ def returns(algorithm: Any, iterations: int) -> list[float]:
     return [algorithm.train()["env_runners"]["episode_return_mean"] for _ in range(iterations)]
 
 
-def test_a_killed_runner_and_a_removed_node_cost_time_but_change_nothing(tmp_path: Path, cluster: Any) -> None:
+def test_a_restart_a_killed_runner_and_a_removed_node_cost_time_but_change_nothing(
+    tmp_path: Path, cluster: Any
+) -> None:
+    from ray.rllib.algorithms.algorithm import Algorithm as RLlibAlgorithm
+
     with isolated_randomness(1):
         undisturbed = config_of(tmp_path, runners=2).build_algo()
+        returns(undisturbed, 1)
+        checkpoint = undisturbed.save_to_path(str(tmp_path / "checkpoint"))
         expected = returns(undisturbed, 3), weights_hash(undisturbed)
         undisturbed.stop()
-    with isolated_randomness(1):
-        algorithm = config_of(tmp_path, runners=2).build_algo()
+    with isolated_randomness(99):
+        algorithm = RLlibAlgorithm.from_checkpoint(checkpoint)
         before = places(algorithm)
         assert len({node for _, node in before.values()}) == 2
-        taken = returns(algorithm, 1)
-        os.kill(before[1][0], signal.SIGKILL)
-        taken += returns(algorithm, 1)
+        killer = threading.Timer(0.02, os.kill, (before[1][0], signal.SIGKILL))
+        killer.start()
+        taken = returns(algorithm, 2)
+        killer.join()
         (old,) = cluster.worker_nodes
         new = cluster.add_node(num_cpus=1)
         cluster.remove_node(old)

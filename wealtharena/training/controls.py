@@ -44,16 +44,18 @@ The market is drawn at random, so that many steps cannot be learnt by heart: a s
 batches, and a discount that looks ahead as long as a position is held. One recipe serves every market of one asset.
 """
 
-_SHORT_SIGHTED: dict[str, Any] = {"gamma": 0.9, "learning_rate": 3e-3}
+_BOOK: dict[str, Any] = {"gamma": 0.9, "learning_rate": 2e-3, "final_learning_rate": 0.0}
 
 BOOK_RECIPES: dict[Algorithm, dict[str, Any]] = {
     Algorithm.PPO: {
-        **_SHORT_SIGHTED, "env_steps": 2_000_000, "train_batch_size": 4_096, "minibatch_size": 2_048, "num_epochs": 2,
-        "learning_rate": 2e-3, "final_learning_rate": 0.0, "gae_lambda": 0.9, "entropy_coeff": 0.0,
+        **_BOOK, "env_steps": 2_000_000, "train_batch_size": 4_096, "minibatch_size": 2_048, "num_epochs": 2,
+        "gae_lambda": 0.9, "entropy_coeff": 0.0,
     },
-    Algorithm.A2C: {**_SHORT_SIGHTED, "env_steps": 2_000_000, "train_batch_size": 4_096, "gae_lambda": 0.9},
+    Algorithm.A2C: {
+        **_BOOK, "env_steps": 2_000_000, "train_batch_size": 4_096, "learning_rate": 3e-3, "gae_lambda": 0.9,
+    },
     Algorithm.SAC: {
-        **_SHORT_SIGHTED, "env_steps": 300_000, "train_batch_size": 256, "replay_capacity": 300_000,
+        **_BOOK, "env_steps": 400_000, "train_batch_size": 512, "replay_capacity": 400_000,
         "updates_per_step": 0.03, "target_entropy": -1.0,
     },
     Algorithm.DQN: {"env_steps": 500_000},
