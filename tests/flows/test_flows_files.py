@@ -122,6 +122,21 @@ def test_every_symbol_is_in_the_warehouse_or_listed_with_its_reason(night: Answe
     assert BLANK_SERIES in coverage["rows"][0]["receipt"]
 
 
+def test_rollback_restores_the_champion_before_and_a_repeat_does_not_undo_it(
+    night: Answer, console: Console, profile: str
+) -> None:
+    first = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
+    # Another seed is another candidate; guards alone make it champion.
+    lenient = ["--set", "seed=7", "--set", "risk.max_drawdown=1.0", "--set", "promotion.policy=guarded"]
+    console.run("nightly", "--profile", profile, "--agent", "etfs", *lenient, "--json")
+    second = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
+    assert second["etfs"] != first["etfs"]
+    back = console.run("rollback", "--agent", "etfs", "--reason", "test", "--json")
+    assert back.last["version"] == first["etfs"]
+    console.run("nightly", "--profile", profile, "--agent", "etfs", *lenient, "--json")
+    assert {row[0]: row[1] for row in console.run("status", "--json").last["champions"]} == first
+
+
 def test_a_night_with_text_in_a_price_does_its_work_and_ends_failed(
     tmp_path: Path, prefect_api: str, profile: str, broken: Path
 ) -> None:

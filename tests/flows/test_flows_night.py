@@ -149,25 +149,6 @@ def test_the_same_night_again_trains_nothing_and_changes_no_signal(
     ) == before
 
 
-def test_rollback_restores_the_champion_before_and_a_repeat_does_not_undo_it(
-    night: Answer, console: Console, lean_profile: str
-) -> None:
-    first = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
-    # Another seed is another candidate; guards alone make it champion.
-    lenient = ["--set", "seed=7", "--set", "risk.max_drawdown=1.0", "--set", "promotion.policy=guarded"]
-    console.run("nightly", "--profile", lean_profile, "--agent", "etfs", *lenient, "--json")
-    second = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
-    if second["etfs"] == first["etfs"]:
-        refused = console.run("rollback", "--agent", "etfs")
-        assert refused.code == 2
-        assert "no previous champion" in refused.err
-        return
-    back = console.run("rollback", "--agent", "etfs", "--reason", "test", "--json")
-    assert back.last["version"] == first["etfs"]
-    console.run("nightly", "--profile", lean_profile, "--agent", "etfs", *lenient, "--json")
-    assert {row[0]: row[1] for row in console.run("status", "--json").last["champions"]} == first
-
-
 @pytest.fixture
 def fresh(tmp_path: Path, prefect_api: str) -> Iterator[Console]:
     yield Console(tmp_path / "home", prefect_api)
