@@ -64,7 +64,7 @@ def _everything(plan: "AgentPlan") -> list[list[str]]:
         "reward": _listed(plan.reward),
         "algorithm": f"{plan.algorithm} ({plan.engine} engine)",
         "training": f"{_training(plan)}, episodes of {plan.episode_days} sessions, {plan.num_accounts} accounts",
-        "figures": _listed({"learning_rate": _rate(plan), "gamma": plan.gamma, **plan.figures}),
+        "figures": _listed({**_rates(plan), "gamma": plan.gamma, **plan.figures}),
         "risk profile": f"{plan.risk_profile}: {_listed(plan.profile_limits) or 'nothing differs from risk'}",
         "limits": _listed(plan.limits),
         **{f"costs, {place}": _listed(figures) for place, figures in plan.costs.items()},
@@ -82,9 +82,9 @@ def _actions(plan: "AgentPlan") -> str:
     return f"{plan.actions}{levels}, {'long' if plan.long_only else 'long and short'}"
 
 
-def _rate(plan: "AgentPlan") -> float | str:
+def _rates(plan: "AgentPlan") -> dict[str, float]:
     first, last = plan.learning_rate, plan.final_learning_rate
-    return first if first == last else f"{first:g} to {last:g}"
+    return {"learning_rate": first} | ({} if first == last else {"final_learning_rate": last})
 
 
 def _training(plan: "AgentPlan") -> str:

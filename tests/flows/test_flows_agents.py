@@ -46,6 +46,12 @@ def test_one_agent_is_shown_in_full_as_the_settings_make_it() -> None:
     assert "log_return 1, variance 4, drawdown 0.005" in text
     assert "costs, XASX │ commission_bps 8, min_commission 6" in text
     assert "replay_capacity" not in text  # SAC's and DQN's
+    assert "final_learning_rate" not in text
+
+
+def test_a_learning_rate_that_falls_is_shown_with_its_end() -> None:
+    text = shown("--agent", "stocks", "--set", "agents.stocks.final_learning_rate=0")
+    assert "learning_rate 0.001, final_learning_rate 0, gamma 0.9" in text
 
 
 def test_a_machine_gets_every_agent_in_one_line() -> None:

@@ -21,14 +21,10 @@ class FirstKey:
     Attributes:
         p_values: by lane_id, adjusted for all that were tested; only of lanes with enough history.
         statistics: by lane_id.
-        sessions: that were compared.
-        replicates: of the bootstrap.
     """
 
     p_values: dict[str, float]
     statistics: dict[str, float]
-    sessions: int
-    replicates: int
 
 
 def first_key(
@@ -37,7 +33,7 @@ def first_key(
     """Tests all lanes with enough history against the champion's; without one nobody passes."""
     tested = _comparable(lanes, champion, rules)
     if champion is None or not tested:
-        return FirstKey({}, {}, 0, 0)
+        return FirstKey({}, {})
     dates = _shared([*tested, champion])
     scaled = matched(np.stack([lane.history.on(dates) for lane in [champion, *tested]]))[:, WARM_UP:]
     found = superiority(scaled[1:] - scaled[0], rules.error_per_year / 12.0, seed)
@@ -45,8 +41,6 @@ def first_key(
     return FirstKey(
         dict(zip(names, found.p_values.tolist(), strict=True)),
         dict(zip(names, found.statistics.tolist(), strict=True)),
-        found.sessions,
-        found.replicates,
     )
 
 
