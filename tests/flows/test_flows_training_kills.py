@@ -61,7 +61,7 @@ def test_a_nights_training_killed_again_and_again_ends_like_one_that_was_not(
         process.kill()
     answer = killed.run("train", "--profile", profile, "--json")
     assert answer.code == 0, answer.err
-    assert in_training, "the night was never killed in training"
+    assert in_training > KILLS // 2, "too few of the kills came while the night was training"
     assert bundles_of(killed.home) == bundles_of(calm.home)
     assert curves_of(killed.home) == curves_of(calm.home)
     assert not list(killed.home.glob("nights/*/training/*"))
