@@ -67,6 +67,11 @@ def rows_of(console: Console, table: str) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
+def champions_of(console: Console) -> dict[str, str]:
+    """Version of each agent's champion."""
+    return {agent: version for agent, version, *_ in console.run("status", "--json").last["champions"]}
+
+
 def put_text_in_a_price(root: Path) -> str:
     """Writes a word into a close of BHP.AX; returns the date of that line."""
     path = root / "market/stocks/BHP.AX.csv"
@@ -125,16 +130,16 @@ def test_every_symbol_is_in_the_warehouse_or_listed_with_its_reason(night: Answe
 def test_rollback_restores_the_champion_before_and_a_repeat_does_not_undo_it(
     night: Answer, console: Console, profile: str
 ) -> None:
-    first = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
+    first = champions_of(console)
     # Another seed is another candidate; guards alone make it champion.
     lenient = ["--set", "seed=7", "--set", "risk.max_drawdown=1.0", "--set", "promotion.policy=guarded"]
     console.run("nightly", "--profile", profile, "--agent", "etfs", *lenient, "--json")
-    second = {row[0]: row[1] for row in console.run("status", "--json").last["champions"]}
+    second = champions_of(console)
     assert second["etfs"] != first["etfs"]
     back = console.run("rollback", "--agent", "etfs", "--reason", "test", "--json")
     assert back.last["version"] == first["etfs"]
     console.run("nightly", "--profile", profile, "--agent", "etfs", *lenient, "--json")
-    assert {row[0]: row[1] for row in console.run("status", "--json").last["champions"]} == first
+    assert champions_of(console) == first
 
 
 def test_a_night_with_text_in_a_price_does_its_work_and_ends_failed(

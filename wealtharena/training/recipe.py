@@ -120,10 +120,11 @@ def _learning_rate(agent: AgentSettings) -> float | list[list[float]]:
 
 
 def _sac(config: Any, agent: AgentSettings) -> None:
+    rate = _learning_rate(agent)
     config.training(
-        actor_lr=_learning_rate(agent),
-        critic_lr=_learning_rate(agent),
-        alpha_lr=_learning_rate(agent),
+        actor_lr=rate,
+        critic_lr=rate,
+        alpha_lr=rate,
         initial_alpha=agent.initial_temperature,
         train_batch_size=agent.train_batch_size,
         tau=agent.tau,
